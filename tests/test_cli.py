@@ -1,0 +1,75 @@
+"The command line as a person meets it: errors of one line, nothing lost, nothing written where it should not be"
+import pytest
+
+SMALL = ['--dataset', 'digits', '--model', 'toy', '--latent', '4', '--epochs', '1', '--device', 'cpu']
+
+
+def one_line(r, *words):
+    assert r.returncode == 1, r.stdout + r.stderr
+    lines = r.stderr.strip().splitlines()
+    assert len(lines) == 1 and 'Traceback' not in r.stderr, r.stderr
+    for w in words: assert w in lines[0], lines[0]
+
+
+@pytest.mark.parametrize('args, words', [
+    (['--dataset', 'cifar'], ['dataset', 'fashion_mnist']),
+    (['--objective', 'elbo'], ['objective', 'vae, beta, mu, ae']),
+    (['--model', 'resnet'], ['model', 'conv, toy']),
+    (['--clip', '-3'], ['factor', '-3']),
+    (['--clip', 'nan'], ['factor', 'nan']),
+    (['--clip', 'much'], ['clip', 'much']),
+    (['--beta', 'nan'], ['beta', 'nan']),
+    (['--logvar', 'log'], ['logvar', 'abs']),
+    (['--mean', 'l2'], ['mean', 'per_dim']),
+    (['--epochs', '0'], ['epochs', '0']),
+    (['--batch', '-1'], ['batch', '-1']),
+    (['--latent', '0'], ['latent', '0']),
+    (['--seed', '-1'], ['seed', '-1']),
+    (['--precision', 'float16'], ['precision', 'bfloat16']),
+    (['--device', 'abacus'], ['device', 'abacus']),
+])
+def test_bad_settings(sh, tmp_path, args, words):
+    one_line(sh('muvae_run', *args), *words)
+    assert not list(tmp_path.iterdir())
+
+
+def test_folder_that_cannot_be(sh, tmp_path):
+    (tmp_path/'file').write_text('mine')
+    one_line(sh('muvae_run', *SMALL, '--out', 'file/beneath'), 'file/beneath')
+    one_line(sh('muvae_run', *SMALL, '--out', 'file'), 'file')
+    assert (tmp_path/'file').read_text() == 'mine'
+
+
+def test_another_run_in_the_folder(sh, tmp_path):
+    assert sh('muvae_run', *SMALL, '--out', 'a').returncode == 0
+    before = {p.name: p.read_bytes() for p in (tmp_path/'a').iterdir()}
+    one_line(sh('muvae_run', *SMALL, '--clip', '6', '--out', 'a'), 'clip is 3.0 there, 6.0 here')
+    one_line(sh('muvae_run', *SMALL, '--seed', '1', '--out', 'a'), 'seed is 0 there, 1 here')
+    again = sh('muvae_run', *SMALL, '--out', 'a')
+    assert again.returncode == 0 and 'active' in again.stdout
+    assert before == {p.name: p.read_bytes() for p in (tmp_path/'a').iterdir()}
+
+
+def test_damaged_run(sh, tmp_path):
+    assert sh('muvae_run', *SMALL, '--out', 'a').returncode == 0
+    (tmp_path/'a/checkpoint.safetensors').write_bytes(b'PK half of it')
+    one_line(sh('muvae_run', *SMALL, '--epochs', '2', '--out', 'a'), 'checkpoint.safetensors', 'delete it')
+    (tmp_path/'a/config.json').write_text('{"config": ')
+    one_line(sh('muvae_run', *SMALL, '--out', 'a'), 'config.json')
+
+
+def test_data_that_cannot_be_had(sh, tmp_path):
+    "One line for a run; the grid takes its fallback and says so"
+    (tmp_path/'sitecustomize.py').write_text('import muvae.data\nmuvae.data._sources = lambda name, raw: iter(())\n')
+    nowhere = dict(PYTHONPATH=str(tmp_path), MUVAE_DATA=str(tmp_path/'data'))
+    one_line(sh('muvae_run', '--dataset', 'mnist', '--epochs', '1', '--out', 'a', **nowhere), 'mnist', 'What to do')
+    one_line(sh('muvae_paper', '--dataset', 'mnist', '--epochs', '1', '--out', 'b', **nowhere), 'mnist')
+
+
+def test_fallback(tmp_path, monkeypatch, capsys):
+    import muvae.cli, muvae.data
+    monkeypatch.setattr(muvae.data, '_sources', lambda name, raw: iter(()))
+    monkeypatch.setenv('MUVAE_DATA', str(tmp_path))
+    assert muvae.cli._at_hand('mnist', 2, 'digits') == ('digits', 84)
+    said = capsys.readouterr().out
+    assert said.count('\n') == 1 and said.startswith('mnist cannot be had here, so digits')
