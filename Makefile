@@ -26,10 +26,10 @@ help:
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'muvae needs Python 3.11 or newer; say make PYTHON=/path/to/python3.11'; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/.package: setup.py settings.ini constraints.txt | $(BIN)/python
-	@echo 'setting up $(VENV): PyTorch and what else the package needs, a few minutes the first time'
+	@echo 'setting up $(VENV): PyTorch (2 GB to fetch) and what else the package needs, about two minutes'
 	@$(PIP) --editable .
 	@touch $@
 

@@ -52,16 +52,18 @@ def muvae_run(
         from muvae.experiments import Config, report, run
         from muvae.training import keep_large_blocks
         keep_large_blocks()
-        config = Config(dataset, model, objective, beta, _number('clip', clip), logvar, mean, latent, activation, epochs, batch, seed, device, precision)
+        config = Config(dataset, model, objective, beta, _number('clip', clip), logvar, mean, latent, activation,
+                        epochs, batch, seed, device, precision)
         out = Path(out or config.folder)
         print(f'{config.name}, seed {seed}: up to epoch {epochs} in {out}', flush=True)
         print(report(run(config, out)))
 
 # %% ../nbs/09_cli.ipynb #020269a5
 def _enter_worker(threads):
-    import multiprocessing, threading
+    import multiprocessing, signal, threading
     import torch
     from muvae.training import keep_large_blocks
+    signal.signal(signal.SIGINT, lambda *_: os._exit(1))
     torch.set_num_threads(threads)
     keep_large_blocks()
     def watch():
@@ -78,23 +80,36 @@ def _work(config, out, prefix):
 def run_all(
     configs,  # {folder: Config}
     jobs=0,   # runs at once; 0 is one on a GPU and up to four on a CPU, as many as there are cores
-):            # → finished runs in the order of `configs`; those that failed are missing, their errors printed
+):            # → the runs that ended well, in the order of `configs`; the errors of the others are printed
     "Run `configs` with `jobs` at once, the cores shared among them"
-    import torch
     from concurrent.futures import ProcessPoolExecutor, as_completed
-    from multiprocessing import get_context
+    from multiprocessing import active_children, get_context
     from muvae.experiments import load_run, report
+    from muvae.training import pick_device
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
-    on_cpu = all(c.device == 'cpu' for c in configs.values())
+    on_cpu = all(pick_device(c.device).type == 'cpu' for c in configs.values())
     jobs = min(jobs or (min(4, cores) if on_cpu else 1), len(configs))
-    width, done = max(len(_label(c)) for c in configs.values()), 0
+    width, done = max(len(_label(c)) for c in configs.values()), {}
     print(f'{len(configs)} runs, {jobs} at once, {max(1, cores//jobs)} of {cores} cores each', flush=True)
-    with ProcessPoolExecutor(jobs, get_context('spawn'), _enter_worker, (max(1, cores//jobs),)) as pool:
-        futures = {pool.submit(_work, c, out, f'{_label(c):{width}}  '): c for out, c in configs.items()}
+    pool = ProcessPoolExecutor(jobs, get_context('spawn'), _enter_worker, (max(1, cores//jobs),))
+    try:
+        futures = {pool.submit(_work, c, out, f'{_label(c):{width}}  '): out for out, c in configs.items()}
         for f in as_completed(futures):
-            try: print(report(load_run(f.result())), flush=True)
-            except Exception as e: print(f'{_label(futures[f])} failed: {e}', file=sys.stderr, flush=True)
-    return [load_run(out) for out in configs if (Path(out)/'results.json').exists()]
+            if f.exception(): _say_failed(configs[futures[f]], f.exception())
+            else:
+                done[futures[f]] = load_run(f.result())
+                print(report(done[futures[f]]), flush=True)
+    except BaseException:
+        for child in active_children(): child.kill()
+        raise
+    finally: pool.shutdown(cancel_futures=True)
+    return [done[out] for out in configs if out in done]
+
+def _say_failed(config, e):
+    "One line for what the user can mend, the traceback of anything else"
+    import traceback
+    print(f'{_label(config)} failed: ' + ' '.join(str(e).split()), file=sys.stderr, flush=True)
+    if not isinstance(e, (ValueError, OSError, RuntimeError)): traceback.print_exception(e)
 
 def _label(c): return f'{c.name} seed {c.seed}'
 
@@ -112,13 +127,15 @@ def _rows(runs):
     models, rows = {r.config.name: model_of(r) for r in runs}, []
     for name, t in table(runs).items():
         paper = '' if t['paper'] is None else f"{t['paper']:.2f}"
-        rows.append([name.split('/')[0], NAMES.get(models[name], models[name]), paper,
-                     *(_value(*t[k], 0 if t['n'] == 1 and k == 'test_active_units' else d) for k, d in _DIGITS.items()), str(t['n']), '–'.join(map(str, sorted({min(t['epochs']), max(t['epochs'])})))])
+        ours = [_value(*t[k], 0 if t['n'] == 1 and k == 'test_active_units' else d) for k, d in _DIGITS.items()]
+        epochs = '–'.join(map(str, sorted({min(t['epochs']), max(t['epochs'])})))
+        rows.append([name.split('/')[0], NAMES.get(models[name], models[name]), paper, *ours, str(t['n']), epochs])
     return head, rows
 
 def _text_table(head, rows):
     width = [max(len(r[i]) for r in (head, *rows)) for i in range(len(head))]
-    return '\n'.join('  '.join(c.ljust(w) if i < 2 else c.rjust(w) for i, (c, w) in enumerate(zip(r, width))).rstrip() for r in (head, *rows))
+    line = lambda row: '  '.join(c.ljust(w) if i < 2 else c.rjust(w) for i, (c, w) in enumerate(zip(row, width)))
+    return '\n'.join(line(row).rstrip() for row in (head, *rows))
 
 # %% ../nbs/09_cli.ipynb #29c886c0
 def write_report(
@@ -126,8 +143,7 @@ def write_report(
     out,   # folder for report.html and its pictures
 ):         # → path of report.html
     "Write Table 1 and Figures 2, 5 and 6 of `runs` as PNGs and a page that opens from disk"
-    import matplotlib
-    matplotlib.use('Agg')
+    import matplotlib.pyplot as plt
     from muvae.data import load
     from muvae.figures import fig_02, fig_05, fig_06
     out, pictures = Path(out), []
@@ -139,7 +155,8 @@ def write_report(
                 '06': (fig_06(group), 'Samples decoded from N(0, σ²)')}
         for number, (fig, caption) in made.items():
             name = f'figure_{number}_{data}.png'
-            fig.savefig(out/name)
+            fig.savefig(out/name, dpi=200, transparent=True)
+            plt.close(fig)
             pictures.append((name, f'Figure {int(number)}, {data}, seed {group[0].config.seed}. {caption}.'))
     page = out/'report.html'
     page.write_text(_page(runs, pictures), encoding='utf-8')
@@ -149,21 +166,29 @@ def write_report(
 _STYLE = '''
 :root { color-scheme: light dark; --ink: #222; --soft: #666; --line: #ddd; --page: #fff }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e6e6; --soft: #9a9a9a; --line: #3a3a3a; --page: #14161a } }
-body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page); max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--page) }
+body { max-width: 62rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums } .wide { overflow-x: auto }
-th, td { padding: .3rem .8rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap } th { color: var(--soft); font-weight: 500 }
-th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left } figure { margin: 2.5rem 0 } img { max-width: 100% } figcaption, .soft { color: var(--soft) }
+th, td { padding: .3rem .8rem; border-bottom: 1px solid var(--line); text-align: right; white-space: nowrap }
+th { color: var(--soft); font-weight: 500 } th:nth-child(-n+2), td:nth-child(-n+2) { text-align: left }
+figure { margin: 2.5rem 0 } img { max-width: 100% } figcaption, .soft { color: var(--soft) }
 '''
+
+def _circumstances(run):
+    "Precision, hardware, versions and commit of `run`, and of its continuations"
+    def text(p): return '{hardware}, {threads} threads, PyTorch {torch}, muvae {muvae}, commit {commit}'.format(**p)
+    p = run.provenance
+    return ', then '.join([f'{run.config.precision}, {text(p)}', *(text({**p, **c}) for c in p.get('continued', []))])
 
 def _page(runs, pictures):
     from muvae.experiments import verdict
     e, (head, rows) = html.escape, _rows(runs)
     cells = lambda tag, row: '<tr>' + ''.join(f'<{tag}>{e(c)}</{tag}>' for c in row) + '</tr>'
-    p, seconds = runs[0].provenance, sum(r.results['seconds'] for r in runs)
-    made = (f"{len(runs)} runs, {seconds/60:.1f} minutes of training in all, {runs[0].config.precision}, {p['hardware']}, {p['threads']} threads a run, "
-            f"PyTorch {p['torch']}, muvae {p['muvae']}, commit {p['commit'] or 'unknown'}.")
+    seconds = sum(r.results['seconds'] for r in runs)
+    made = f'{len(runs)} runs, {seconds/60:.1f} minutes of training in all; ' + '; '.join(dict.fromkeys(map(_circumstances, runs)))
     collapse = ''.join(f'<li>{e(r.config.name)}, seed {r.config.seed}: {e(verdict(r))}</li>' for r in runs)
-    figures = ''.join(f'<figure><img src="{e(name)}" alt="{e(text)}"><figcaption>{e(text)}</figcaption></figure>' for name, text in pictures)
+    figure = lambda name, text: f'<figure><img src="{e(name)}" alt="{e(text)}"><figcaption>{e(text)}</figcaption></figure>'
+    figures = ''.join(figure(*o) for o in pictures)
     return f'''<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>muvae: Table 1</title><style>{_STYLE}</style>
 <h1>Table 1, paper and ours</h1>
@@ -188,20 +213,23 @@ def muvae_paper(
 ):
     "Train the paper's grid or a part of it, skip what is done, and write Table 1 and the pictures to OUT/report.html."
     with _one_line_errors('muvae_paper'):
-        from muvae.experiments import PAPER_MODELS, Config, write_text_atomic
+        from muvae.experiments import PAPER_MODELS, Config
         from muvae.training import _check_choice, _check_count
         models = [o.strip() for o in model.split(',')]
         for m in models: _check_choice('model', m, tuple(PAPER_MODELS))
         _check_count('seeds', seeds)
         _check_count('jobs', jobs, 0)
-        make = lambda d, n: [Config(d, **PAPER_MODELS[m], epochs=n, seed=s, device=device, precision=precision) for s in range(seeds) for m in models]
+        make = lambda d, n: [Config(d, **PAPER_MODELS[m], epochs=n, seed=s, device=device, precision=precision)
+                             for s in range(seeds) for m in models]
         make('digits', epochs)  # refuses bad settings before anything is fetched
         configs = [c for d in dataset.split(',') for c in make(*_at_hand(d.strip(), epochs, fallback))]
         Path(out).mkdir(parents=True, exist_ok=True)
         configs = {Path(out)/c.folder.relative_to('runs'): c for c in configs}
         runs = run_all(configs, jobs)
+        os.environ.setdefault('MPLBACKEND', 'agg')  # pictures go to files; there may be no screen
         if runs: print('\n' + _text_table(*_rows(runs)) + f'\n\nwith pictures: {write_report(runs, out)}')
-        if len(runs) < len(configs): sys.exit(f'muvae_paper: {len(configs)-len(runs)} of {len(configs)} runs did not end; the same command goes on with them')
+        missing = len(configs) - len(runs)
+        if missing: sys.exit(f'muvae_paper: {missing} of {len(configs)} runs did not end well; the same command goes on with them')
 
 # %% ../nbs/09_cli.ipynb #9f5456d8
 def _at_hand(dataset, epochs, fallback):
@@ -212,7 +240,8 @@ def _at_hand(dataset, epochs, fallback):
         if not fallback: raise
         m = len(load(fallback)[0])
         epochs = max(1, round(epochs * 60_000 / m))
-        print(f'{dataset} cannot be had here, so {fallback} ({m:,} images, {epochs} epochs) takes its place: ' + ' '.join(str(e).split()), flush=True)
+        why = ' '.join(str(e).split())
+        print(f'{dataset} cannot be had here, so {fallback} ({m:,} images, {epochs} epochs) takes its place: {why}', flush=True)
         return fallback, epochs
     print(f'{dataset}: {n:,} training images', flush=True)
     return dataset, epochs

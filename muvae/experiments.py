@@ -7,20 +7,21 @@ __all__ = ['MODELS', 'OBJECTIVES', 'PAPER_MODELS', 'PAPER_GRID', 'PAPER', 'COLUM
            'provenance', 'Run', 'summarize', 'run', 'load_run', 'verdict', 'report', 'mean_std', 'table']
 
 # %% ../nbs/06_experiments.ipynb #5a00de9b
-import json, math, os, platform, subprocess
+import json, math, platform, subprocess
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timezone
 from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 
+import muvae
 import torch
 from safetensors.torch import load_file, save_file
 
 from .data import CLASSES, load
 from .losses import LOGVAR_TERMS, MEAN_TERMS, beta_vae_loss, clip_latent, elbo_loss, mu_loss, mu_regularizer, recon_loss
 from .metrics import kl_per_dim, mmd2, unit_variance
-from .models import ACTIVATIONS, ConvVAE, LatentClassifier, ToyVAE
+from .models import ACTIVATIONS, ConvVAE, LatentClassifier, ToyVAE, reparameterize
 from .training import PRECISIONS, _check_choice, _check_count, pick_device, read_rows, seed_all, train, write_atomic, write_text_atomic
 
 # %% ../nbs/06_experiments.ipynb #c580aa1e
@@ -28,7 +29,7 @@ MODELS, OBJECTIVES = ('conv', 'toy'), ('vae', 'beta', 'mu', 'ae')
 
 @dataclass(frozen=True)
 class Config:
-    "Everything that decides a run; a setting that makes no sense is a `ValueError` that names it"
+    "Everything that decides a run, with `clip` and `latent` settled at once; a setting that makes no sense is a `ValueError`"
     dataset: str = 'fashion_mnist'            # fashion_mnist, mnist or digits
     model: str = 'conv'                       # conv (Table 4) or toy (Table 2)
     objective: str = 'mu'                     # vae (ELBO), beta (β-VAE), mu (μ-VAE) or ae (no regulariser, no noise)
@@ -41,13 +42,14 @@ class Config:
     epochs: int = 20                          # passes over the training set
     batch: int = 64                           # images a step
     seed: int = 0                             # of everything random
-    device: str = 'auto'                      # auto, cpu, cuda
+    device: str = 'auto'                      # auto (settled when it runs), cpu or cuda
     precision: str = 'float32'                # or bfloat16
 
     def __post_init__(self):
         put = partial(object.__setattr__, self)
-        for name, choices in dict(dataset=CLASSES, model=MODELS, objective=OBJECTIVES, logvar=LOGVAR_TERMS, mean=MEAN_TERMS,
-                                  activation=ACTIVATIONS, precision=PRECISIONS).items(): _check_choice(name, getattr(self, name), tuple(choices))
+        choices = dict(dataset=CLASSES, model=MODELS, objective=OBJECTIVES, logvar=LOGVAR_TERMS, mean=MEAN_TERMS, activation=ACTIVATIONS,
+                       precision=PRECISIONS)
+        for name, known in choices.items(): _check_choice(name, getattr(self, name), tuple(known))
         if self.clip == 'auto': put('clip', 3.0 if self.objective == 'mu' else None)
         if self.latent is None: put('latent', 10 if self.model == 'conv' else 2)
         for name, least in dict(latent=1, epochs=1, batch=1, seed=0).items(): _check_count(name, getattr(self, name), least)
@@ -56,13 +58,13 @@ class Config:
             put('clip', float(self.clip))
         beta_vae_loss(torch.zeros(1, 1), torch.zeros(1, 1), torch.zeros(1, 1), torch.zeros(1, 1), self.beta)
         put('beta', float(self.beta))
-        put('device', str(pick_device(self.device)))
+        if not str(self.device).startswith('cuda'): pick_device(self.device)  # a run made on a GPU can be read where there is none
 
 # %% ../nbs/06_experiments.ipynb #b30dbf05
 def _name(c):
     "`mu3`, `beta`, `vae-clip3`, `mu6-literal`, `toy-mu3-tanh`, …"
-    base = dict(vae='vae', ae='ae', beta='beta' if c.beta == 4 else f'beta{c.beta:g}', mu='mu' if c.clip is None else f'mu{c.clip:g}')[c.objective]
-    parts = [base]
+    base = dict(beta='beta' if c.beta == 4 else f'beta{c.beta:g}', mu='mu' if c.clip is None else f'mu{c.clip:g}')
+    parts = [base.get(c.objective, c.objective)]
     if c.clip is not None and c.objective != 'mu': parts.append(f'clip{c.clip:g}')
     if c.objective == 'mu': parts += [v for v, d in ((c.logvar, 'abs'), (c.mean, 'sum')) if v != d]
     if c.model == 'toy': parts = ['toy', *parts] + ([c.activation] if c.activation != 'leaky_relu' else [])
@@ -94,7 +96,7 @@ def make_model(config: Config):  # → a ConvVAE or ToyVAE
 # %% ../nbs/06_experiments.ipynb #5de71c9f
 def _commit():
     "The commit of the code in use, with + if files differ from it; None outside a checkout of this project"
-    here = Path(__file__).resolve().parent if '__file__' in globals() else Path.cwd()
+    here = Path(muvae.__file__).resolve().parent
     def git(*args): return subprocess.run(['git', '-C', str(here), *args], capture_output=True, text=True, timeout=10)
     try:
         if git('ls-files', '--error-unmatch', here/'losses.py').returncode: return None
@@ -142,19 +144,18 @@ def _read_config(folder):
     "`Config` and provenance stored in `folder`"
     try:
         stored = json.loads((Path(folder)/'config.json').read_text(encoding='utf-8'))
-        settings, device = dict(stored['config']), stored['config']['device']
-        config = Config(**(settings | dict(device='cpu')))  # a run made on a GPU can be read where there is none
-    except (json.JSONDecodeError, KeyError, TypeError) as e: raise ValueError(f'{folder}/config.json cannot be read ({e})') from e
-    object.__setattr__(config, 'device', device)
-    return config, stored['provenance']
+        return Config(**stored['config']), stored['provenance']
+    except (KeyError, TypeError, ValueError) as e: raise ValueError(f'{folder}/config.json cannot be read ({e})') from e
 
 def _refuse_other(folder, config):
     "`ValueError` if `folder` holds a run that differs from `config` in more than its length"
+    if not (folder/'config.json').exists():
+        if not (folder/'checkpoint.safetensors').exists(): return
+        raise ValueError(f'{folder} holds a checkpoint without a config.json; choose another folder')
     stored = _read_config(folder)[0]
     differ = [f'{f.name} is {getattr(stored, f.name)} there, {getattr(config, f.name)} here' for f in fields(Config)
               if f.name != 'epochs' and getattr(stored, f.name) != getattr(config, f.name)]
     if differ: raise ValueError(f'{folder} holds another run ({"; ".join(differ)}); choose another folder')
-    return stored
 
 def _results(folder):
     "What a finished run came to, or None"
@@ -166,10 +167,10 @@ def _results(folder):
 def summarize(model, images, rows, config) -> dict:
     "The results of a finished run: last row, KL and spread of each unit, MMD² of the codes to the prior, seconds"
     with torch.random.fork_rng([]):
+        model, x = model.cpu(), images.cpu()
         seed_all(config.seed, 'results')
-        x = images.to(model.mu.weight)
-        mu, logvar = (torch.cat(o).cpu() for o in zip(*(model.encode(b) for b in x.split(1000))))
-        z = mu if model.deterministic else mu + torch.randn_like(mu) * torch.exp(0.5 * logvar)
+        mu, logvar = (torch.cat(o) for o in zip(*(model.encode(b) for b in x.split(1000))))
+        z = mu if model.deterministic else reparameterize(mu, logvar)
     per_unit = dict(kl_per_dim=kl_per_dim(mu, logvar), unit_variance=unit_variance(mu))
     return (dict(epochs=len(rows)) | {k: v for k, v in rows[-1].items() if k not in ('epoch', 'seconds')}
             | dict(test_mmd2=float(mmd2(z[:5000].double()))) | {k: v.tolist() for k, v in per_unit.items()}
@@ -182,20 +183,20 @@ def run(
     progress=True,      # say how it goes; a text is put before each line
 ) -> Run:               # the finished run
     "Train what `config` says, or go on with it, or find it done; `ValueError`, `DataError`, `NonFiniteLoss`, `OSError`"
-    out = Path(out or config.folder)
+    out, config = Path(out or config.folder), replace(config, device=str(pick_device(config.device)))
     try: out.mkdir(parents=True, exist_ok=True)
     except OSError as e: raise OSError(f'cannot make the folder {out}: {e.strerror}') from e
-    begun = (out/'config.json').exists()
-    if begun: _refuse_other(out, config)
-    done = _results(out) if begun else None
+    _refuse_other(out, config)
+    done = _results(out)
     if done and done['epochs'] >= config.epochs: return Run(out)
     if done and not (out/'checkpoint.safetensors').exists():
-        raise ValueError(f'{out} holds a finished run of {done["epochs"]} epochs without its checkpoint, so it cannot be made longer; choose another folder')
-    _start(out, config, begun)
+        raise ValueError(f'{out} holds a finished run of {done["epochs"]} epochs without its checkpoint, so it cannot be made longer; '
+                         'choose another folder or delete this one')
+    _start(out, config)
     data, test = load(config.dataset), load(config.dataset, 'test')
     model = make_model(config)
-    rows, classifier = train(model, *data, loss=make_loss(config), test=test, epochs=config.epochs, batch_size=config.batch, seed=config.seed,
-        device=config.device, precision=config.precision, regularizer=_regularizer(config), folder=out, progress=progress)
+    rows, classifier = train(model, *data, loss=make_loss(config), test=test, epochs=config.epochs, batch_size=config.batch,
+        seed=config.seed, device=config.device, precision=config.precision, regularizer=_regularizer(config), folder=out, progress=progress)
     for name, net in dict(model=model, classifier=classifier).items():
         weights = {k: v.detach().cpu().contiguous() for k, v in net.state_dict().items()}
         write_atomic(out/f'{name}.safetensors', partial(save_file, weights))
@@ -207,19 +208,23 @@ def _regularizer(config):
     "The μ-VAE regulariser in the run's own reading, measured whatever the objective"
     return partial(mu_regularizer, logvar_term=config.logvar, mean_term=config.mean)
 
-def _start(out, config, begun):
-    "Write config.json; a run that goes on keeps where it started"
-    made = _read_config(out)[1] if begun and (out/'checkpoint.safetensors').exists() else provenance(config.device)
-    stored = json.dumps(dict(config=asdict(config), provenance=made), indent=1) + '\n'
-    try: write_text_atomic(out/'config.json', stored)
-    except OSError as e: raise OSError(f'cannot write to the folder {out}: {e.strerror}') from e
+def _start(out, config):
+    "Write config.json; a run that goes on keeps where it started, and notes where it goes on if that is elsewhere"
+    made, now = provenance(config.device), {}
+    if (out/'checkpoint.safetensors').exists() and (out/'config.json').exists():
+        now, made = made, _read_config(out)[1]
+        last = {**made, **(made.get('continued') or [{}])[-1]}
+        differ = {k: v for k, v in now.items() if last.get(k) != v}
+        if differ: made.setdefault('continued', []).append(dict(after_epoch=len(read_rows(out/'metrics.csv')), **differ))
+    (out/'results.json').unlink(missing_ok=True)  # a longer run is not finished until it is
+    write_text_atomic(out/'config.json', json.dumps(dict(config=asdict(config), provenance=made), indent=1) + '\n')
 
 # %% ../nbs/06_experiments.ipynb #f09322c1
 def load_run(
     name,     # a run's folder, or a name such as "fashion_mnist/mu3" or "mnist/vae/seed1"
 ) -> Run:     # the run
     "Open the run `name`: a folder, a name beneath ./runs, or a run that came with the package; seed 0 unless it ends in /seedN"
-    places = [Path(name), Path('runs')/name, Path(__file__).parent/'runs'/name]
+    places = [Path(name), Path('runs')/name, Path(muvae.__file__).parent/'runs'/name]
     for folder in (f for p in places for f in (p, p/'seed0')):
         if not (folder/'config.json').exists(): continue
         if _results(folder) is None: raise ValueError(f'the run in {folder} is not finished; start it again to go on')
@@ -239,7 +244,8 @@ def report(run) -> str:
     "A short table of how `run` stands, on the test set"
     c, r = run.config, run.results
     bound = f' (bound {c.clip * math.sqrt(c.latent):.2f})' if c.clip is not None else ' (no bound)'
-    lines = dict(reconstruction=f"{r['test_recon']:.2f} on z, {r['test_recon_mu']:.2f} on μ   (train {r['train_recon']:.2f}, {r['train_recon_mu']:.2f})",
+    train = f"   (train {r['train_recon']:.2f}, {r['train_recon_mu']:.2f})"
+    lines = dict(reconstruction=f"{r['test_recon']:.2f} on z, {r['test_recon_mu']:.2f} on μ" + train,
         KL=f"{r['test_kl']:.4g} nats", MMD2=f"{r['test_mmd2']:.4f}", regulariser=f"{r['test_regularizer']:.4g}",
         logvar=f"{r['test_logvar']:.3g}", norm=f"{r['test_mu_norm']:.2f}, at most {r['test_mu_norm_max']:.2f}{bound}",
         accuracy=f"{r['test_acc_mu']:.2f} % on μ, {r['test_acc_z']:.2f} % on z", collapse=verdict(run))
@@ -251,7 +257,7 @@ def report(run) -> str:
 PAPER_MODELS = dict(vae=dict(objective='vae'), beta=dict(objective='beta', beta=4.0),
                     mu3=dict(objective='mu', clip=3.0), mu6=dict(objective='mu', clip=6.0))
 
-PAPER_GRID = {f'{d}/{m}': Config(dataset=d, device='cpu', **kw) for d in ('mnist', 'fashion_mnist') for m, kw in PAPER_MODELS.items()}
+PAPER_GRID = {f'{d}/{m}': Config(dataset=d, **kw) for d in ('mnist', 'fashion_mnist') for m, kw in PAPER_MODELS.items()}
 
 PAPER = {'mnist/vae': 93.422, 'mnist/beta': 62.45, 'mnist/mu3': 95.28, 'mnist/mu6': 96.44,                      # Table 1
          'fashion_mnist/vae': 78.01, 'fashion_mnist/beta': 62.35, 'fashion_mnist/mu3': 82.71, 'fashion_mnist/mu6': 84.26}

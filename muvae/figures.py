@@ -17,7 +17,7 @@ from .training import seed_all
 # %% ../nbs/07_figures.ipynb #68d8104c
 def model_of(run) -> str:
     "The paper's name for the model of `run` (vae, beta, mu3, mu6), whatever its size; else the run's own name"
-    plain = replace(run.config, model='conv', latent=10, activation='leaky_relu', batch=64, precision='float32', device='cpu').name.split('/')[1]
+    plain = replace(run.config, model='conv', latent=10, activation='leaky_relu', batch=64, precision='float32').name.split('/')[1]
     return plain if plain in NAMES else run.config.name.split('/')[1]
 
 # %% ../nbs/07_figures.ipynb #31cbb65c
@@ -68,7 +68,7 @@ def fig_06(
 ):               # → matplotlib Figure
     "Figure 6: `n` images that each of `runs` decodes from N(0, σ²)"
     with style():
-        fig, axs = plt.subplots(1, len(runs), figsize=(10, 2.9), layout='constrained', squeeze=False)
+        fig, axs = plt.subplots(1, len(runs), figsize=(10, 2.75), layout='constrained', squeeze=False)
         for ax, r in zip(axs[0], runs):
             m = model_of(r)
             s = (sigma or PAPER_SIGMA).get(m, 1.)

@@ -9,7 +9,7 @@ __all__ = ['ACTIVATIONS', 'reparameterize', 'paper_init', 'VAE', 'ToyVAE', 'Conv
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from .losses import Images, Latent, clip_latent
 
@@ -36,6 +36,11 @@ def _check_images(x):
     if x.ndim == 4 and tuple(x.shape[1:]) == (1, 28, 28) and len(x): return
     raise ValueError(f'`x` should be a batch of images, shape (batch, 1, 28, 28), and not empty, got {tuple(x.shape)}')
 
+def _check_code(latent_dim, clip):
+    if not isinstance(latent_dim, int) or latent_dim < 1:
+        raise ValueError(f'`latent_dim` should be a whole number above 0, got {latent_dim!r}')
+    if clip is not None: clip_latent(torch.zeros(1, latent_dim), clip)  # refuses a bad factor now, not in the first batch
+
 def _check_latent(z, latent_dim):
     if z.ndim == 2 and z.shape[1] == latent_dim and len(z): return
     raise ValueError(f'`z` should be a batch of codes, shape (batch, {latent_dim}), and not empty, got {tuple(z.shape)}')
@@ -52,8 +57,7 @@ class VAE(nn.Module):
         deterministic: bool = False,  # a plain autoencoder: z = mu, no noise
     ):
         super().__init__()
-        if not isinstance(latent_dim, int) or latent_dim < 1: raise ValueError(f'`latent_dim` should be a whole number above 0, got {latent_dim!r}')
-        if clip is not None: clip_latent(torch.zeros(1, latent_dim), clip)  # refuses a bad factor now, not in the first batch
+        _check_code(latent_dim, clip)
         self.encoder, self.decoder = encoder, decoder
         self.mu, self.logvar = nn.Linear(n_features, latent_dim), nn.Linear(n_features, latent_dim)
         self.latent_dim, self.clip, self.deterministic = latent_dim, clip, deterministic
@@ -93,6 +97,7 @@ class ToyVAE(VAE):
         clip: float | None = None,       # factor of eq. (5), or None: no clipping
         deterministic: bool = False,     # a plain autoencoder: z = mu, no noise
     ):
+        _check_code(latent_dim, clip)
         if activation not in ACTIVATIONS: raise ValueError(f'`activation` should be one of {", ".join(ACTIVATIONS)}, got {activation!r}')
         def layers(*sizes): return [m for i, o in zip(sizes, sizes[1:]) for m in (nn.Linear(i, o), ACTIVATIONS[activation]())]
         encoder = nn.Sequential(nn.Flatten(), *layers(784, 512, 512, 512))
@@ -107,6 +112,7 @@ class ConvVAE(VAE):
         clip: float | None = None,    # factor of eq. (5), or None: no clipping
         deterministic: bool = False,  # a plain autoencoder: z = mu, no noise
     ):
+        _check_code(latent_dim, clip)
         act = lambda: nn.LeakyReLU(0.2)
         encoder = nn.Sequential(
             nn.Conv2d(1, 64, 3, stride=1, padding=1), act(),    # 28×28×1 → 28×28×64

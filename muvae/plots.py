@@ -29,7 +29,8 @@ def style():
     "Draw in the project's style: transparent, grey ink, no box, small type"
     rc = {'figure.facecolor': 'none', 'axes.facecolor': 'none', 'savefig.facecolor': 'none', 'figure.dpi': 100, 'savefig.dpi': 200,
           'text.color': INK, 'axes.labelcolor': INK, 'axes.edgecolor': INK, 'xtick.color': INK, 'ytick.color': INK, 'axes.titlecolor': INK,
-          'axes.spines.top': False, 'axes.spines.right': False, 'axes.grid': True, 'grid.color': INK, 'grid.alpha': .18, 'grid.linewidth': .6,
+          'axes.spines.top': False, 'axes.spines.right': False, 'axes.grid': True,
+          'grid.color': INK, 'grid.alpha': .18, 'grid.linewidth': .6,
           'font.size': 9, 'axes.titlesize': 9.5, 'axes.labelsize': 9, 'legend.fontsize': 9, 'legend.frameon': False, 'lines.linewidth': 1.8,
           'axes.linewidth': .7, 'xtick.major.width': .7, 'ytick.major.width': .7, 'image.cmap': 'gray', 'image.interpolation': 'nearest'}
     old = {k: plt.rcParams[k] for k in rc}  # not rc_context: it would undo what Jupyter's backend sets when it wakes within the block

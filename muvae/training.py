@@ -16,13 +16,13 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from tqdm import tqdm
 
 from .losses import kl_divergence, mu_loss, mu_regularizer, recon_loss
-from .metrics import active_units
-from .models import LatentClassifier
+from .metrics import _evaluating, active_units
+from .models import LatentClassifier, reparameterize
 
 # %% ../nbs/05_training.ipynb #dd653704
 def vae_step(
@@ -57,29 +57,27 @@ def classifier_step(
     return total.detach()
 
 # %% ../nbs/05_training.ipynb #1feedf84
-@torch.no_grad()
 def evaluate(
     model,                        # an autoencoder with encode and decode
     images,                       # (N, channel, height, width) in [0, 1], on the model's device
     labels=None,                  # (N,) labels, or None
-    classifier=None,              # codes → logits, or None
+    classifier=None,              # codes → logits, or None; read only where there are labels
     regularizer=mu_regularizer,   # of (mu, logvar), in batches of 64
     autocast=nullcontext,         # makes the context of the forward passes
 ) -> dict:                        # numbers, named below
     "How `model` and `classifier` do on `images`; the noise comes from the current random state"
-    was_training = model.training
-    model.eval()
+    if labels is None: classifier = None
     sums, mus, logvars = [], [], []
-    for i in range(0, len(images), 1000):
-        x = images[i:i+1000]
-        with autocast():
-            mu, logvar = model.encode(x)
-            z = mu if getattr(model, 'deterministic', False) else mu + torch.randn_like(mu) * torch.exp(0.5 * logvar)
-            errors = [recon_loss(model.decode(o), x) for o in (z, mu)]
-            if classifier is not None: errors += [100 * (classifier(o).argmax(1) == labels[i:i+1000]).float().mean() for o in (mu, z)]
-        sums.append(torch.stack([o.double() for o in errors]) * len(x))
-        mus.append(mu), logvars.append(logvar)
-    model.train(was_training)
+    with _evaluating(model), _evaluating(classifier):
+        for i in range(0, len(images), 1000):
+            x = images[i:i+1000]
+            with autocast():
+                mu, logvar = model.encode(x)
+                z = mu if getattr(model, 'deterministic', False) else reparameterize(mu, logvar)
+                errors = [recon_loss(model.decode(o), x) for o in (z, mu)]
+                if classifier is not None: errors += [100 * (classifier(o).argmax(1) == labels[i:i+1000]).float().mean() for o in (mu, z)]
+            sums.append(torch.stack([o.double() for o in errors]) * len(x))
+            mus.append(mu), logvars.append(logvar)
     means = (torch.stack(sums).sum(0) / len(images)).tolist()
     mu, logvar = torch.cat(mus), torch.cat(logvars)
     return dict(zip(('recon', 'recon_mu', 'acc_mu', 'acc_z'), means)) | _latent_numbers(mu, logvar, regularizer)
@@ -106,12 +104,14 @@ def check_images(
     if math.isnan(lo):
         bad = images.flatten(1).isnan().any(1)
         raise ValueError(f'`{name}` should be finite; {bad.sum().item()} hold NaN, the first is number {bad.nonzero()[0].item()}')
-    if lo < 0 or hi > 1: raise ValueError(f'`{name}` should lie in [0, 1]; they reach from {lo:g} to {hi:g}' + ' (divide by 255?)'*(1 < hi <= 255))
+    if lo < 0 or hi > 1:
+        raise ValueError(f'`{name}` should lie in [0, 1]; they reach from {lo:g} to {hi:g}' + ' (divide by 255?)' * (1 < hi <= 255))
 
 # %% ../nbs/05_training.ipynb #78acf8b2
 def _check_labels(labels, images, name='labels'):
     if not isinstance(labels, torch.Tensor) or labels.is_floating_point(): raise ValueError(f'`{name}` should be a tensor of whole numbers')
-    if labels.shape != images.shape[:1]: raise ValueError(f'`{name}` should have shape ({len(images)},), one for each image, got {tuple(labels.shape)}')
+    if labels.shape != images.shape[:1]:
+        raise ValueError(f'`{name}` should have shape ({len(images)},), one for each image, got {tuple(labels.shape)}')
     if labels.min() < 0: raise ValueError(f'`{name}` should be 0 or more, got {labels.min().item()}')
 
 def _check_choice(name, value, choices):
@@ -125,17 +125,25 @@ PRECISIONS = 'float32', 'bfloat16'
 
 def pick_device(device='auto'):  # "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", …
     "The `torch.device` that `device` names; `ValueError` if it is not there"
-    if device == 'auto': return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    if device == 'auto': device = 'cuda' if torch.cuda.is_available() else 'cpu'
     try: device = torch.device(device)
     except RuntimeError: raise ValueError(f'`device` should be auto, cpu or cuda, got {device!r}') from None
-    if device.type == 'cuda' and not torch.cuda.is_available(): raise ValueError('`device` is cuda, but PyTorch finds no GPU here')
-    return device
+    if device.type == 'cpu': return torch.device('cpu')
+    if device.type != 'cuda': raise ValueError(f'`device` should be auto, cpu or cuda, got {str(device)!r}')
+    if not torch.cuda.is_available(): raise ValueError(f'`device` is {device}, but PyTorch finds no GPU here')
+    if (device.index or 0) >= torch.cuda.device_count(): raise ValueError(f'`device` is {device}, and there is no such GPU here')
+    return torch.device('cuda', device.index or 0)
 
 # %% ../nbs/05_training.ipynb #0d6af6d6
-def seed_all(*key):  # anything that prints: a seed, an epoch, a purpose
+def seed_all(
+    *key,          # anything that prints: a seed, an epoch, a purpose
+    device='cpu',  # the generator of this device is seeded too; other GPUs' are left alone
+):
     "Seed PyTorch's generators with a number made from `key`, so that each purpose and epoch has a stream of its own"
     digest = hashlib.blake2b('/'.join(map(str, key)).encode(), digest_size=4).digest()
-    torch.manual_seed(int.from_bytes(digest, 'little'))
+    n, device = int.from_bytes(digest, 'little'), torch.device(device)
+    torch.default_generator.manual_seed(n)
+    if device.type == 'cuda': torch.cuda.default_generators[device.index or 0].manual_seed(n)
 
 # %% ../nbs/05_training.ipynb #cb72ddf8
 def write_atomic(
@@ -143,10 +151,12 @@ def write_atomic(
     write,  # write(temporary path) does the writing
 ):
     "Write `path` so that a kill at any instant leaves the old file or the new one, whole"
-    path, tmp = Path(path), Path(f'{path}.part')
-    write(tmp)
-    with open(tmp, 'rb+') as f: os.fsync(f.fileno())
-    os.replace(tmp, path)
+    tmp = Path(f'{path}.part')
+    try:
+        write(tmp)
+        with open(tmp, 'rb+') as f: os.fsync(f.fileno())
+        os.replace(tmp, path)
+    except (OSError, SafetensorError) as e: raise OSError(f'cannot write {path}: {getattr(e, "strerror", None) or e}') from e
 
 # %% ../nbs/05_training.ipynb #08ddb06a
 def write_text_atomic(path, text):
@@ -177,8 +187,19 @@ def _restore(name, part, tensors):
     mine = {k.removeprefix(f'{name}/'): v for k, v in tensors.items() if k.startswith(f'{name}/')}
     if not isinstance(part, torch.optim.Optimizer): return part.load_state_dict(mine)
     for i, p in enumerate(part.param_groups[0]['params']):
-        state = {k: mine[f'{i}/{k}'] for k in ('step', 'exp_avg', 'exp_avg_sq')}
-        part.state[p] = {k: v.to(p.device) if k == 'step' else torch.empty_like(p).copy_(v) for k, v in state.items()}  # in p's memory format
+        if f'{i}/step' not in mine: continue  # no gradient ever reached this parameter
+        part.state[p] = dict(step=mine[f'{i}/step'].to(p.device)) | {
+            k: torch.empty_like(p).copy_(mine[f'{i}/{k}']) for k in ('exp_avg', 'exp_avg_sq')}  # in p's memory format
+
+def _check_fits(path, parts, tensors):
+    "`ValueError` unless the networks among `parts` have the tensors and shapes that `path` holds"
+    for name, net in parts.items():
+        if isinstance(net, torch.optim.Optimizer): continue
+        here = {f'{name}/{k}': tuple(v.shape) for k, v in net.state_dict().items()}
+        there = {k: tuple(v.shape) for k, v in tensors.items() if k.startswith(f'{name}/')}
+        for k in {**here, **there}:
+            if here.get(k) == there.get(k): continue
+            raise ValueError(f'{path} belongs to another {name}: {k} is {there.get(k)} there, {here.get(k)} here')
 
 # %% ../nbs/05_training.ipynb #fd14167b
 def save_checkpoint(
@@ -188,7 +209,7 @@ def save_checkpoint(
     parts,     # {name: module or Adam}
 ):
     "Write the state of `parts` after `epoch` epochs to `path`, in one stroke"
-    tensors = {k: v.detach().cpu().contiguous() for name, part in parts.items() for k, v in _tensors(name, part).items()}
+    tensors = {k: v.detach().cpu().contiguous().clone() for name, part in parts.items() for k, v in _tensors(name, part).items()}
     write_atomic(path, lambda p: save_file(tensors, p, {'muvae': json.dumps(dict(epoch=epoch, settings=settings))}))
 
 def load_checkpoint(
@@ -199,9 +220,13 @@ def load_checkpoint(
     "Put the state in `path` into `parts`; `ValueError` if it cannot be read or belongs to other `settings`"
     try:
         with safe_open(path, 'pt') as f: saved, tensors = json.loads(f.metadata()['muvae']), {k: f.get_tensor(k) for k in f.keys()}
-    except Exception as e: raise ValueError(f'{path} cannot be read ({type(e).__name__}); delete it to start anew') from e
+    except Exception as e:
+        raise ValueError(f'{path} cannot be read ({type(e).__name__}); to start anew, delete the folder or choose another') from e
+    there = saved['settings']
     for k, v in settings.items():
-        if saved['settings'].get(k) != v: raise ValueError(f'{path} belongs to another training: {k} is {saved["settings"].get(k)!r} there, {v!r} here')
+        if there.get(k) == v: continue
+        raise ValueError(f'{path} belongs to another training: {k} is {there.get(k)!r} there, {v!r} here')
+    _check_fits(path, parts, tensors)
     for name, part in parts.items(): _restore(name, part, tensors)
     return saved['epoch']
 
@@ -218,7 +243,9 @@ def _check_finite(record, first, epoch, checkpoint):
     step, term = bad.nonzero()[0].tolist()
     raise NonFiniteLoss(f'{_TERMS[term]} became {record[step, term].item()} in epoch {epoch}, step {first+step+1}; {_kept(checkpoint)}')
 
-def _kept(checkpoint): return f'the last good checkpoint is {checkpoint}' if checkpoint and Path(checkpoint).exists() else 'there is no checkpoint yet'
+def _kept(checkpoint):
+    if checkpoint and Path(checkpoint).exists(): return f'the last good checkpoint is {checkpoint}'
+    return 'there is no checkpoint yet'
 
 # %% ../nbs/05_training.ipynb #9fb889e6
 class Trained(NamedTuple):
@@ -229,12 +256,17 @@ class Trained(NamedTuple):
 class _Progress:
     "A bar with the time left on a terminal, a line an epoch elsewhere"
     def __init__(self, on, epochs, steps, done):
-        self.on, self.epochs, self.done, self.start = on, epochs, done, time.perf_counter()
+        self.on, self.epochs, self.steps, self.done, self.steps_done, self.start = on, epochs, steps, done, 0, time.perf_counter()
         self.prefix = on if isinstance(on, str) else ''
         self.tty = sys.stderr.isatty() and not self.prefix
         self.bar = tqdm(total=epochs*steps, initial=done*steps, disable=not (on and self.tty), unit='step', dynamic_ncols=True)
 
     def step(self, n, epoch):
+        self.steps_done += n
+        if self.on and not self.tty and 100 <= self.steps_done < 100 + n:
+            whole = (time.perf_counter() - self.start) / self.steps_done * self.steps
+            minutes = whole * (self.epochs - self.done) / 60
+            if whole > 10: print(f'{self.prefix}about {whole:.0f} s an epoch, {minutes:.0f} min in all', flush=True)
         self.bar.set_description(f'epoch {epoch}/{self.epochs}', refresh=False)
         self.bar.update(n)
 
@@ -270,7 +302,7 @@ def train(
     images,                      # (N, channel, height, width) floats in [0, 1]
     labels=None,                 # (N,) whole numbers; None trains no classifier
     loss=mu_loss,                # loss(recon, target, mu, logvar) → scalar
-    test=None,                   # (images, labels) to measure on after each epoch, or None
+    test=None,                   # images, or (images, labels), to measure on after each epoch
     classifier=None,             # codes → logits; None makes a LatentClassifier if there are labels
     epochs=20,                   # passes over the images
     batch_size=64,               # images a step
@@ -283,33 +315,32 @@ def train(
     progress=True,               # a bar on a terminal, a line an epoch elsewhere; a text is put before each line
 ) -> Trained:                    # rows (a dict for each epoch) and the classifier
     "Train `model` on `images` with `loss` and, in turns, `classifier` on its detached codes; `ValueError`, `NonFiniteLoss`"
-    device = pick_device(device)
+    device, test = pick_device(device), (test, None) if isinstance(test, torch.Tensor) else test or (None, None)
     _check_settings(images, labels, test, epochs, batch_size, lr, precision)
     dtype, batch = next(model.parameters()).dtype, min(batch_size, len(images))
     put = lambda o: o if o is None else o.to(device, dtype if o.is_floating_point() else torch.int64)
-    images, labels, (test_x, test_y) = put(images), put(labels), map(put, test or (None, None))
+    images, labels, (test_x, test_y) = put(images), put(labels), map(put, test)
     with torch.random.fork_rng([device] if device.type == 'cuda' else []):
-        model.to(device)
+        model.to(device).train()
         classifier = _make_classifier(model, classifier, images, labels, test_y, seed)
         opts = [None if m is None else torch.optim.Adam(m.parameters(), lr, betas=(0.9, 0.999), fused=True) for m in (model, classifier)]
         autocast = partial(torch.autocast, device.type, torch.bfloat16) if precision == 'bfloat16' else nullcontext
-        settings = dict(n_images=len(images), batch_size=batch, lr=lr, seed=seed, precision=precision)
-        state = _State(folder, settings, dict(zip(('model', 'classifier', 'opt', 'clf_opt'), (model, classifier, *opts))))
+        settings = dict(n_images=len(images), labels=labels is not None, test=None if test_x is None else len(test_x), batch_size=batch,
+            lr=lr, seed=seed, precision=precision, loss=_describe(loss))
+        state = _State(folder, epochs, settings, dict(zip(('model', 'classifier', 'opt', 'clf_opt'), (model, classifier, *opts))))
         bar = _Progress(progress, epochs, len(images)//batch, state.epoch)
         try:
             for epoch in range(state.epoch + 1, epochs + 1):
                 start = time.perf_counter()
-                model.train()
-                seed_all(seed, 'train', epoch)
+                seed_all(seed, 'train', epoch, device=device)
                 _, total, _ = _train_epoch(model, opts[0], classifier, opts[1], images, labels, loss, batch, autocast,
                     partial(bar.step, epoch=epoch), partial(_check_finite, epoch=epoch, checkpoint=state.checkpoint))
                 state.check_weights(epoch)
                 row = dict(epoch=epoch, seconds=0., train_loss=total)
                 for name, x, y in ('train', images[:10_000], labels), ('test', test_x, test_y):
                     if x is None: continue
-                    seed_all(seed, name, 'evaluate', epoch)
-                    clf = classifier if y is not None else None
-                    row |= {f'{name}_{k}': v for k, v in evaluate(model, x, y, clf, regularizer, autocast).items()}
+                    seed_all(seed, name, 'evaluate', epoch, device=device)
+                    row |= {f'{name}_{k}': v for k, v in evaluate(model, x, y, classifier, regularizer, autocast).items()}
                 row['seconds'] = time.perf_counter() - start
                 state.save(row)
                 bar.epoch(row)
@@ -319,7 +350,7 @@ def train(
 # %% ../nbs/05_training.ipynb #c1e645b8
 def _check_settings(images, labels, test, epochs, batch_size, lr, precision):
     "Everything that can be refused before the first step"
-    for o, l, pre in ((images, labels, ''), (*test, 'test ') if test is not None else (None, None, '')):
+    for o, l, pre in ((images, labels, ''), (*test, 'test ')):
         if o is not None: check_images(o, f'{pre}images')
         if l is not None: _check_labels(l, o, f'{pre}labels')
     _check_count('epochs', epochs, 0)
@@ -330,23 +361,34 @@ def _check_settings(images, labels, test, epochs, batch_size, lr, precision):
 def _make_classifier(model, classifier, images, labels, test_labels, seed):
     "`classifier`, or a new one that fits the labels and the model's codes, from a stream of its own"
     if labels is None: return None
+    n_classes = 1 + max(int(o.max()) for o in (labels, test_labels) if o is not None)
+    with _evaluating(model): code = model.encode(images[:1])[0]
     if classifier is None:
-        with torch.no_grad(): latent_dim = model.encode(images[:1])[0].shape[1]
-        n_classes = 1 + max(int(o.max()) for o in (labels, test_labels) if o is not None)
         seed_all(seed, 'classifier')
-        classifier = LatentClassifier(latent_dim, n_classes)
-    return classifier.to(images.device, next(model.parameters()).dtype)
+        classifier = LatentClassifier(code.shape[1], n_classes)
+    classifier.to(images.device, next(model.parameters()).dtype).train()
+    with _evaluating(classifier): n_logits = classifier(code).shape[1]
+    if n_classes > n_logits: raise ValueError(f'`labels` should be below {n_logits}, the logits of `classifier`, got {n_classes-1}')
+    return classifier
+
+def _describe(loss):
+    "A name for `loss` that tells two objectives apart"
+    if isinstance(loss, partial): return f'{_describe(loss.func)}{sorted(loss.keywords.items())}'
+    return getattr(loss, '__name__', type(loss).__name__)
 
 class _State:
     "The rows and the checkpoint of a training, in `folder` if there is one"
-    def __init__(self, folder, settings, parts):
-        self.settings, self.parts, self.rows, self.epoch, self.checkpoint = settings, {k: v for k, v in parts.items() if v is not None}, [], 0, None
+    def __init__(self, folder, epochs, settings, parts):
+        self.settings, self.parts = settings, {k: v for k, v in parts.items() if v is not None}
+        self.rows, self.epoch, self.checkpoint = [], 0, None
         if folder is None: return
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.checkpoint, self.csv = folder/'checkpoint.safetensors', folder/'metrics.csv'
         if not self.checkpoint.exists(): return
         self.epoch = load_checkpoint(self.checkpoint, settings, self.parts)
+        if self.epoch > epochs:
+            raise ValueError(f'{self.checkpoint} is at epoch {self.epoch} already; ask for that many or more, got {epochs}')
         self.rows = read_rows(self.csv)[:self.epoch]  # a kill may have come between the row and its checkpoint
 
     def check_weights(self, epoch):

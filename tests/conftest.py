@@ -10,5 +10,6 @@ BIN = Path(sys.executable).parent
 def sh(tmp_path):
     "Run a console script in an empty folder"
     def run(*args, timeout=300, **env):
-        return subprocess.run([BIN/args[0], *map(str, args[1:])], cwd=tmp_path, capture_output=True, text=True, timeout=timeout, env=dict(os.environ, **env))
+        command, env = [BIN/args[0], *map(str, args[1:])], dict(os.environ, **env)
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=timeout, env=env)
     return run

@@ -52,24 +52,41 @@ def test_another_run_in_the_folder(sh, tmp_path):
 
 def test_damaged_run(sh, tmp_path):
     assert sh('muvae_run', *SMALL, '--out', 'a').returncode == 0
-    (tmp_path/'a/checkpoint.safetensors').write_bytes(b'PK half of it')
-    one_line(sh('muvae_run', *SMALL, '--epochs', '2', '--out', 'a'), 'checkpoint.safetensors', 'delete it')
+    (tmp_path/'a/checkpoint.safetensors').write_bytes(b'half of it')
+    one_line(sh('muvae_run', *SMALL, '--epochs', '2', '--out', 'a'), 'checkpoint.safetensors', 'choose another')
     (tmp_path/'a/config.json').write_text('{"config": ')
     one_line(sh('muvae_run', *SMALL, '--out', 'a'), 'config.json')
 
 
-def test_data_that_cannot_be_had(sh, tmp_path):
-    "One line for a run; the grid takes its fallback and says so"
+@pytest.fixture
+def nowhere(tmp_path):
+    "An environment in which no data set but the digits can be had"
     (tmp_path/'sitecustomize.py').write_text('import muvae.data\nmuvae.data._sources = lambda name, raw: iter(())\n')
-    nowhere = dict(PYTHONPATH=str(tmp_path), MUVAE_DATA=str(tmp_path/'data'))
+    return dict(PYTHONPATH=str(tmp_path), MUVAE_DATA=str(tmp_path/'data'))
+
+
+def test_data_that_cannot_be_had(sh, nowhere):
     one_line(sh('muvae_run', '--dataset', 'mnist', '--epochs', '1', '--out', 'a', **nowhere), 'mnist', 'What to do')
     one_line(sh('muvae_paper', '--dataset', 'mnist', '--epochs', '1', '--out', 'b', **nowhere), 'mnist')
 
 
 def test_fallback(tmp_path, monkeypatch, capsys):
+    "The grid takes the digits instead, for as many steps, and says so in one line"
     import muvae.cli, muvae.data
     monkeypatch.setattr(muvae.data, '_sources', lambda name, raw: iter(()))
     monkeypatch.setenv('MUVAE_DATA', str(tmp_path))
     assert muvae.cli._at_hand('mnist', 2, 'digits') == ('digits', 84)
     said = capsys.readouterr().out
     assert said.count('\n') == 1 and said.startswith('mnist cannot be had here, so digits')
+
+
+def test_failed_run_is_not_in_the_table(sh, tmp_path):
+    "A run of the grid that fails is named, left out of the table, and the command says so at its end"
+    grid = ['muvae_paper', '--dataset', 'digits', '--model', 'vae,beta', '--device', 'cpu', '--out', 'grid']
+    assert sh(*grid, '--epochs', '1').returncode == 0
+    (tmp_path/'grid/digits/beta/seed0/checkpoint.safetensors').write_bytes(b'half of it')
+    r = sh(*grid, '--epochs', '2')
+    assert r.returncode == 1 and 'digits/beta seed 0 failed: ' in r.stderr and '1 of 2 runs did not end well' in r.stderr, r.stderr
+    table = r.stdout[r.stdout.rindex('data  '):]
+    assert 'VAE' in table and 'β-VAE' not in table
+    assert (tmp_path/'grid/report.html').read_text().count('<tr>') == 2

@@ -4,54 +4,110 @@ import csv, json, os, re, signal, subprocess, time
 import pytest
 from conftest import BIN
 
-CONV = ['--dataset', 'digits', '--epochs', '3', '--device', 'cpu']
-TOY = ['--dataset', 'digits', '--model', 'toy', '--latent', '10', '--epochs', '15', '--device', 'cpu']
+CONV = ['--dataset', 'digits', '--device', 'cpu', '--epochs', '4']
+TOY = ['--dataset', 'digits', '--device', 'cpu', '--model', 'toy', '--latent', '10', '--epochs', '30']
+FILES = 'model.safetensors', 'classifier.safetensors', 'checkpoint.safetensors', 'config.json'
 
 
 def rows(folder):
-    with open(folder/'metrics.csv', newline='') as f: return [{k: v for k, v in r.items() if k != 'seconds'} for r in csv.DictReader(f)]
+    try:
+        with open(folder/'metrics.csv', newline='') as f: return [{k: v for k, v in r.items() if k != 'seconds'} for r in csv.DictReader(f)]
+    except FileNotFoundError: return []
 
 
 def results(folder): return {k: v for k, v in json.loads((folder/'results.json').read_text()).items() if k not in ('seconds', 'finished')}
 
 
-def start_and_kill(command, seen, after, cwd):
-    "Start `command`, wait until the file `seen` is there and `after` seconds more, and kill the whole process group"
-    p = subprocess.Popen([BIN/command[0], *map(str, command[1:])], cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    end = time.time() + 120
-    while not seen.exists() and p.poll() is None and time.time() < end: time.sleep(.005)
+def start(command, cwd):
+    return subprocess.Popen([BIN/command[0], *map(str, command[1:])], cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                            start_new_session=True)
+
+
+def kill_at(command, cwd, folder, epoch, after=0.):
+    "Start `command`, wait until `epoch` epochs are written and `after` seconds more, kill it; returns the epochs written by then"
+    p, end = start(command, cwd), time.time() + 120
+    while len(rows(folder)) < epoch and p.poll() is None and time.time() < end: time.sleep(.002)
     time.sleep(after)
-    running = p.poll() is None
+    assert p.poll() is None, 'the run ended before it could be killed'
     os.killpg(p.pid, signal.SIGKILL)
     p.wait()
-    return running
+    return len(rows(folder))
 
 
-@pytest.mark.parametrize('args, moments', [(CONV, (0., .4)), (TOY, (0., .02, .05, .1))], ids=['conv', 'toy'])
-def test_killed_run_goes_on_bit_for_bit(sh, tmp_path, args, moments):
-    whole, cut = tmp_path/'whole', tmp_path/'cut'
+def assert_same(a, b):
+    assert sorted(p.name for p in a.iterdir()) == sorted(p.name for p in b.iterdir())
+    for name in FILES: assert (a/name).read_bytes() == (b/name).read_bytes(), name
+    assert rows(a) == rows(b) and results(a) == results(b)
+
+
+@pytest.mark.parametrize('args, kills', [
+    (CONV, [(1, .5)]),
+    (TOY, [(1, 0.), (6, .004), (12, .02)]),
+    ([*TOY, '--objective', 'ae'], [(9, .01)]),
+], ids=['conv', 'toy', 'plain autoencoder'])
+def test_killed_run_goes_on_bit_for_bit(sh, tmp_path, args, kills):
+    whole, cut, epochs = tmp_path/'whole', tmp_path/'cut', int(args[args.index('--epochs') + 1])
     assert sh('muvae_run', *args, '--out', whole).returncode == 0
-    killed = 0
-    for i, after in enumerate(moments):  # once at the first config, then at later moments after a checkpoint
-        killed += start_and_kill(['muvae_run', *args, '--out', cut], cut/('checkpoint.safetensors' if i else 'config.json'), after, tmp_path)
-    assert killed, 'the run ended before it could be killed'
+    for epoch, after in kills:
+        assert epoch <= kill_at(['muvae_run', *args, '--out', cut], tmp_path, cut, epoch, after) < epochs
+        assert not (cut/'results.json').exists()
     again = sh('muvae_run', *args, '--out', cut)
     assert again.returncode == 0, again.stderr
-    assert sorted(p.name for p in cut.iterdir()) == sorted(p.name for p in whole.iterdir())
-    for name in 'model.safetensors', 'classifier.safetensors', 'checkpoint.safetensors', 'config.json':
-        assert (cut/name).read_bytes() == (whole/name).read_bytes(), name
-    assert rows(cut) == rows(whole) and results(cut) == results(whole)
+    assert_same(cut, whole)
 
 
-def test_killed_parent_takes_its_workers_along(sh, tmp_path):
-    out = tmp_path/'runs'
-    args = ['muvae_paper', '--dataset', 'digits', '--epochs', '400', '--model', 'vae,mu3', '--jobs', '2', '--device', 'cpu', '--out', out]
-    p = subprocess.Popen([BIN/args[0], *map(str, args[1:])], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+def test_killed_before_the_first_checkpoint(sh, tmp_path):
+    cut, whole, args = tmp_path/'cut', tmp_path/'whole', [*TOY[:-1], '2']
+    p, end = start(['muvae_run', *args, '--out', cut], tmp_path), time.time() + 60
+    while not (cut/'config.json').exists() and time.time() < end: time.sleep(.002)
+    os.killpg(p.pid, signal.SIGKILL)
+    p.wait()
+    assert not (cut/'results.json').exists()
+    for out in cut, whole: assert sh('muvae_run', *args, '--out', out).returncode == 0
+    assert_same(cut, whole)
+
+
+def test_killed_while_made_longer(sh, tmp_path):
+    "A run of 2 epochs, made longer, killed on the way: it is not passed off as finished, and ends as if nothing had been"
+    whole, cut = tmp_path/'whole', tmp_path/'cut'
+    assert sh('muvae_run', *TOY[:-1], '2', '--out', cut).returncode == 0
+    assert 5 <= kill_at(['muvae_run', *TOY, '--out', cut], tmp_path, cut, 5) < 30
+    from muvae.experiments import load_run
+    with pytest.raises(ValueError, match='not finished'): load_run(cut)
+    for out in cut, whole: assert sh('muvae_run', *TOY, '--out', out).returncode == 0
+    assert_same(cut, whole)
+
+
+PAPER = ['muvae_paper', '--dataset', 'digits', '--epochs', '400', '--model', 'vae,beta,mu3', '--jobs', '2', '--device', 'cpu']
+
+
+def start_paper(out, cwd):
+    "Start a long grid and wait for its first epoch"
+    p = subprocess.Popen([BIN/PAPER[0], *PAPER[1:], '--out', out], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                         start_new_session=True)
     for line in p.stdout:
         if re.search(r'epoch +1/400', line): break
+    return p
+
+
+def assert_still(out):
+    files = {f: f.stat().st_mtime_ns for f in out.rglob('metrics.csv')}
+    time.sleep(4)
+    assert files and files == {f: f.stat().st_mtime_ns for f in out.rglob('metrics.csv')}, 'a worker goes on'
+
+
+def test_killed_parent_takes_its_workers_along(tmp_path):
+    p = start_paper(tmp_path/'runs', tmp_path)
     p.kill()
     p.wait()
     time.sleep(2)
-    files = {f: f.stat().st_mtime_ns for f in out.rglob('metrics.csv')}
-    time.sleep(3)
-    assert files and files == {f: f.stat().st_mtime_ns for f in out.rglob('metrics.csv')}, 'a worker outlives its parent'
+    assert_still(tmp_path/'runs')
+
+
+@pytest.mark.parametrize('group', [True, False], ids=['terminal', 'parent alone'])
+def test_interrupt_stops_everything(tmp_path, group):
+    p = start_paper(tmp_path/'runs', tmp_path)
+    (os.killpg if group else os.kill)(p.pid, signal.SIGINT)
+    _, err = p.communicate(timeout=30)
+    assert p.returncode == 1 and 'the same command goes on' in err and 'Traceback' not in err, err
+    assert_still(tmp_path/'runs')

@@ -12,7 +12,8 @@ def outputs(cell):
     for o in cell['outputs']:
         data = o.get('data', {})
         if 'text/markdown' in data: yield text(data['text/markdown'])
-        elif o.get('name') == 'stdout' or 'text/plain' in data: yield f"```\n{text(o.get('text') or data['text/plain']).rstrip()}\n```"
+        elif o.get('name') == 'stdout' or 'text/plain' in data:
+            yield f"```\n{text(o.get('text') or data['text/plain']).rstrip()}\n```"
 
 
 def blocks(nb):
@@ -29,7 +30,9 @@ def blocks(nb):
         yield from outputs(cell)
 
 
-def readme(): return '<!-- made from nbs/index.ipynb by tools/readme.py -->\n\n' + '\n\n'.join(blocks(json.loads((root/'nbs/index.ipynb').read_text()))) + '\n'
+def readme():
+    nb = json.loads((root/'nbs/index.ipynb').read_text())
+    return '\n\n'.join(['<!-- made from nbs/index.ipynb by tools/readme.py -->', *blocks(nb)]) + '\n'
 
 
 if __name__ == '__main__':

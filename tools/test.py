@@ -1,4 +1,4 @@
-"""Every notebook, then every file in tests/, then one line: N passed, N failed.
+"""Every notebook and every file in tests/, two at a time, then one line: N passed, N failed.
 
     python tools/test.py [slow] [cuda]     the flags of cells that are skipped otherwise
 """
@@ -7,29 +7,30 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 root = Path(__file__).resolve().parent.parent
-env = dict(os.environ, PATH=f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}', MPLBACKEND='agg')
+path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
+env = dict(os.environ, PATH=path, MPLBACKEND='agg', OMP_NUM_THREADS='1')  # two jobs that each want all cores would wait for each other
 
 
-def notebook(path):
-    "Execute one notebook with nbdev_test in a process of its own"
+def run(file):
+    "Test one notebook or one file of tests in a process of its own; returns how many passed, failed, skipped"
+    if file.suffix == '.ipynb': command = ['nbdev_test', '--path', str(file), '--flags', ' '.join(sys.argv[1:])]
+    else: command = [sys.executable, '-m', 'pytest', '-q', '-rs', str(file)]
     start = time.perf_counter()
-    r = subprocess.run(['nbdev_test', '--path', str(path), '--flags', ' '.join(sys.argv[1:])], cwd=root, env=env, capture_output=True, text=True)
-    ok = r.returncode == 0
-    print(f'{"passed" if ok else "FAILED"}  {path.name}  {time.perf_counter()-start:.0f} s', flush=True)
-    if not ok: print(r.stdout + r.stderr, flush=True)
-    return ok
+    r = subprocess.run(command, cwd=root, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    ok, last = r.returncode == 0, (r.stdout.strip().splitlines() or [''])[-1]
+    n = {word: int(k) for k, word in re.findall(r'(\d+) (passed|failed|error|skipped)', last)}
+    if file.suffix == '.ipynb': n = {'passed': int(ok)}
+    passed, failed, skipped = n.get('passed', 0), n.get('failed', 0) + n.get('error', 0), n.get('skipped', 0)
+    if not ok: failed = max(failed, 1)
+    count = f'{passed:3} passed' if file.suffix == '.py' else ' ' * 10
+    print(f'{"ok    " if ok else "FAILED"} {file.relative_to(root)!s:27} {count}  {time.perf_counter()-start:4.0f} s', flush=True)
+    if skipped: print(*re.findall(r'^SKIPPED.*', r.stdout, re.M), sep='\n', flush=True)
+    if not ok: print(r.stdout, flush=True)
+    return passed, failed, skipped
 
 
-with ThreadPoolExecutor(2) as pool: results = list(pool.map(notebook, sorted((root/'nbs').glob('*.ipynb'))))
-passed, failed, skipped = sum(results), len(results) - sum(results), 0
-
-p = subprocess.Popen([sys.executable, '-m', 'pytest', '-q', '-rs', 'tests'], cwd=root, env=env, stdout=subprocess.PIPE, text=True)
-for line in p.stdout:
-    print(line, end='', flush=True)
-    last = line
-count = {word: int(n) for n, word in re.findall(r'(\d+) (passed|failed|error|skipped)', last)}
-if p.wait() and not count.get('failed'): failed += 1
-passed, failed = passed + count.get('passed', 0), failed + count.get('failed', 0) + count.get('error', 0)
-skipped = f", {count['skipped']} skipped" if count.get('skipped') else ''
-print(f'\n{passed} passed, {failed} failed{skipped}')
+files = [*(root/'tests').glob('test_*.py'), *(root/'nbs').glob('*.ipynb')]
+slow_first = sorted(files, key=lambda f: (f.stem not in ('test_kill', 'test_cli', '09_cli', '07_figures', '05_training'), f.name))
+with ThreadPoolExecutor(2) as pool: passed, failed, skipped = map(sum, zip(*pool.map(run, slow_first)))
+print(f'\n{passed} passed, {failed} failed' + f', {skipped} skipped' * (skipped > 0))
 sys.exit(failed > 0)
