@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MODELS', 'OBJECTIVES', 'PAPER_MODELS', 'PAPER_GRID', 'PAPER', 'COLUMNS', 'Config', 'make_loss', 'make_model',
-           'provenance', 'Run', 'summarize', 'run', 'load_run', 'verdict', 'report', 'mean_std', 'table']
+           'provenance', 'Run', 'encode_all', 'summarize', 'run', 'load_run', 'verdict', 'report', 'mean_std', 'table']
 
 # %% ../nbs/06_experiments.ipynb #5a00de9b
 import json, math, platform, subprocess
@@ -70,7 +70,6 @@ def _name(c):
     if c.model == 'toy': parts = ['toy', *parts] + ([c.activation] if c.activation != 'leaky_relu' else [])
     if c.latent != (10 if c.model == 'conv' else 2): parts.append(f'd{c.latent}')
     if c.batch != 64: parts.append(f'batch{c.batch}')
-    if c.precision != 'float32': parts.append(c.precision)
     return '-'.join(parts)
 
 Config.name = property(lambda self: f'{self.dataset}/{_name(self)}', doc='data set and model, for instance "fashion_mnist/mu3"')
@@ -137,6 +136,9 @@ class Run:
     def classifier(self):
         "The trained classifier, on the CPU, in eval mode"
         return self._weights(LatentClassifier(self.config.latent), 'classifier.safetensors')
+    def predictions(self):
+        "The classifier's classes for the test set: {'mu': (N,) uint8, 'z': (N,) uint8}"
+        return load_file(self.folder/'predictions.safetensors')
     def __repr__(self): return f'Run({str(self.folder)!r}: {self.config.name}, seed {self.config.seed}, {len(self.metrics)} epochs)'
 
 # %% ../nbs/06_experiments.ipynb #9ecba4a3
@@ -164,13 +166,15 @@ def _results(folder):
 
 # %% ../nbs/06_experiments.ipynb #daa00a70
 @torch.no_grad()
-def summarize(model, images, rows, config) -> dict:
-    "The results of a finished run: last row, KL and spread of each unit, MMD² of the codes to the prior, seconds"
+def encode_all(model, images, seed=0):  # → mu, logvar and a sample z, each (N, latent), on the CPU
+    "Codes of all `images`; the noise of z comes from `seed`"
     with torch.random.fork_rng([]):
-        model, x = model.cpu(), images.cpu()
-        seed_all(config.seed, 'results')
-        mu, logvar = (torch.cat(o) for o in zip(*(model.encode(b) for b in x.split(1000))))
-        z = mu if model.deterministic else reparameterize(mu, logvar)
+        seed_all(seed, 'results')
+        mu, logvar = (torch.cat(o) for o in zip(*(model.cpu().encode(x) for x in images.cpu().split(1000))))
+        return mu, logvar, mu if model.deterministic else reparameterize(mu, logvar)
+
+def summarize(mu, logvar, z, rows) -> dict:
+    "The results of a finished run: last row, KL and spread of each unit, MMD² of the codes to the prior, seconds"
     per_unit = dict(kl_per_dim=kl_per_dim(mu, logvar), unit_variance=unit_variance(mu))
     return (dict(epochs=len(rows)) | {k: v for k, v in rows[-1].items() if k not in ('epoch', 'seconds')}
             | dict(test_mmd2=float(mmd2(z[:5000].double()))) | {k: v.tolist() for k, v in per_unit.items()}
@@ -197,13 +201,21 @@ def run(
     model = make_model(config)
     rows, classifier = train(model, *data, loss=make_loss(config), test=test, epochs=config.epochs, batch_size=config.batch,
         seed=config.seed, device=config.device, precision=config.precision, regularizer=_regularizer(config), folder=out, progress=progress)
-    for name, net in dict(model=model, classifier=classifier).items():
-        weights = {k: v.detach().cpu().contiguous() for k, v in net.state_dict().items()}
-        write_atomic(out/f'{name}.safetensors', partial(save_file, weights))
-    write_text_atomic(out/'results.json', json.dumps(summarize(model, test[0], rows, config), indent=1) + '\n')
-    return Run(out)
+    return _finish(out, config, model.eval(), classifier.cpu().eval(), test[0], rows)
 
 # %% ../nbs/06_experiments.ipynb #5b5badca
+@torch.no_grad()
+def _finish(out, config, model, classifier, images, rows):
+    "Write weights and predictions, and results.json last: it says that the run is finished"
+    mu, logvar, z = encode_all(model, images, config.seed)
+    files = dict(model=model.state_dict(), classifier=classifier.state_dict(),
+                 predictions={k: classifier(codes).argmax(1).to(torch.uint8) for k, codes in dict(mu=mu, z=z).items()})
+    for name, tensors in files.items():
+        tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+        write_atomic(out/f'{name}.safetensors', partial(save_file, tensors))
+    write_text_atomic(out/'results.json', json.dumps(summarize(mu, logvar, z, rows), indent=1) + '\n')
+    return Run(out)
+
 def _regularizer(config):
     "The μ-VAE regulariser in the run's own reading, measured whatever the objective"
     return partial(mu_regularizer, logvar_term=config.logvar, mean_term=config.mean)

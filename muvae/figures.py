@@ -17,7 +17,7 @@ from .training import seed_all
 # %% ../nbs/07_figures.ipynb #68d8104c
 def model_of(run) -> str:
     "The paper's name for the model of `run` (vae, beta, mu3, mu6), whatever its size; else the run's own name"
-    plain = replace(run.config, model='conv', latent=10, activation='leaky_relu', batch=64, precision='float32').name.split('/')[1]
+    plain = replace(run.config, model='conv', latent=10, activation='leaky_relu', batch=64).name.split('/')[1]
     return plain if plain in NAMES else run.config.name.split('/')[1]
 
 # %% ../nbs/07_figures.ipynb #31cbb65c

@@ -6,7 +6,7 @@ from conftest import BIN
 
 CONV = ['--dataset', 'digits', '--device', 'cpu', '--epochs', '4']
 TOY = ['--dataset', 'digits', '--device', 'cpu', '--model', 'toy', '--latent', '10', '--epochs', '30']
-FILES = 'model.safetensors', 'classifier.safetensors', 'checkpoint.safetensors', 'config.json'
+FILES = 'model.safetensors', 'classifier.safetensors', 'predictions.safetensors', 'checkpoint.safetensors', 'config.json'
 
 
 def rows(folder):
