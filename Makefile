@@ -6,9 +6,9 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 # the tested versions, or on a Python that they do not fit the newest that settings.ini allows
 define install
-$(BIN)/pip --quiet install --constraint constraints.txt --editable $(1) || \
+$(BIN)/pip -qq install --constraint constraints.txt --editable $(1) || \
 	  { echo 'the versions in constraints.txt do not fit this Python; taking the newest that settings.ini allows'; \
-	    $(BIN)/pip --quiet install --editable $(1); }
+	    $(BIN)/pip -qq install --editable $(1); }
 endef
 
 DATASET   ?= fashion_mnist

@@ -1,6 +1,12 @@
 "The command line as a person meets it: errors of one line, nothing lost, nothing written where it should not be"
-import pytest
+from types import SimpleNamespace
 
+import pytest
+from fastcore.script import anno_parser
+from muvae.cli import muvae_run
+
+parser = anno_parser(muvae_run)
+parser._actions = [a for a in parser._actions if a.dest not in ('pdb', 'xtra')]
 SMALL = ['--dataset', 'digits', '--model', 'toy', '--latent', '4', '--epochs', '1', '--device', 'cpu']
 
 
@@ -28,8 +34,16 @@ def one_line(r, *words):
     (['--precision', 'float16'], ['precision', 'bfloat16']),
     (['--device', 'abacus'], ['device', 'abacus']),
 ])
-def test_bad_settings(sh, tmp_path, args, words):
-    one_line(sh('muvae_run', *args), *words)
+def test_bad_settings(tmp_path, monkeypatch, args, words):
+    "Parsed and run in this process: the real command takes seconds to start, and the tests below start it often enough"
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as e: muvae_run(**vars(parser.parse_args(args)))
+    one_line(SimpleNamespace(returncode=1, stdout='', stderr=str(e.value)), *words)
+    assert not list(tmp_path.iterdir())
+
+
+def test_bad_setting_from_outside(sh, tmp_path):
+    one_line(sh('muvae_run', '--clip', '-3'), 'muvae_run: `factor` should be', '-3')
     assert not list(tmp_path.iterdir())
 
 
