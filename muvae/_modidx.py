@@ -183,4 +183,5 @@ d = { 'settings': { 'branch': 'main',
                                 'muvae.training.train': ('training.html#train', 'muvae/training.py'),
                                 'muvae.training.vae_step': ('training.html#vae_step', 'muvae/training.py'),
                                 'muvae.training.write_atomic': ('training.html#write_atomic', 'muvae/training.py'),
+                                'muvae.training.write_tensors': ('training.html#write_tensors', 'muvae/training.py'),
                                 'muvae.training.write_text_atomic': ('training.html#write_text_atomic', 'muvae/training.py')}}}

@@ -16,13 +16,13 @@ from pathlib import Path
 
 import muvae
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from .data import CLASSES, load
 from .losses import LOGVAR_TERMS, MEAN_TERMS, beta_vae_loss, clip_latent, elbo_loss, mu_loss, mu_regularizer, recon_loss
 from .metrics import kl_per_dim, mmd2, unit_variance
 from .models import ACTIVATIONS, ConvVAE, LatentClassifier, ToyVAE, reparameterize
-from .training import PRECISIONS, _check_choice, _check_count, pick_device, read_rows, seed_all, train, write_atomic, write_text_atomic
+from .training import PRECISIONS, _check_choice, _check_count, pick_device, read_rows, seed_all, train, write_tensors, write_text_atomic
 
 # %% ../nbs/06_experiments.ipynb #c580aa1e
 MODELS, OBJECTIVES = ('conv', 'toy'), ('vae', 'beta', 'mu', 'ae')
@@ -210,9 +210,7 @@ def _finish(out, config, model, classifier, images, rows):
     mu, logvar, z = encode_all(model, images, config.seed)
     files = dict(model=model.state_dict(), classifier=classifier.state_dict(),
                  predictions={k: classifier(codes).argmax(1).to(torch.uint8) for k, codes in dict(mu=mu, z=z).items()})
-    for name, tensors in files.items():
-        tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-        write_atomic(out/f'{name}.safetensors', partial(save_file, tensors))
+    for name, tensors in files.items(): write_tensors(out/f'{name}.safetensors', tensors)
     write_text_atomic(out/'results.json', json.dumps(summarize(mu, logvar, z, rows), indent=1) + '\n')
     return Run(out)
 

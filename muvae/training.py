@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['PRECISIONS', 'vae_step', 'classifier_step', 'evaluate', 'check_images', 'pick_device', 'seed_all', 'write_atomic',
-           'write_text_atomic', 'read_rows', 'save_checkpoint', 'load_checkpoint', 'NonFiniteLoss', 'Trained', 'train',
-           'keep_large_blocks']
+           'write_text_atomic', 'write_tensors', 'read_rows', 'save_checkpoint', 'load_checkpoint', 'NonFiniteLoss',
+           'Trained', 'train', 'keep_large_blocks']
 
 # %% ../nbs/05_training.ipynb #b7193a0f
 import csv, ctypes, hashlib, json, math, os, sys, time
@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from tqdm import tqdm
 
 from .losses import kl_divergence, mu_loss, mu_regularizer, recon_loss
@@ -163,6 +163,10 @@ def write_text_atomic(path, text):
     "Write `text` to `path` in one stroke"
     write_atomic(path, lambda p: p.write_text(text, encoding='utf-8'))
 
+def write_tensors(path, tensors, metadata=None):
+    "Write `tensors`, a dict, to `path` as safetensors, in one stroke and without a temporary file but ours"
+    write_atomic(path, lambda p: p.write_bytes(save({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, metadata)))
+
 def _write_rows(path, rows):
     def write(p):
         with open(p, 'w', newline='', encoding='utf-8') as f:
@@ -209,8 +213,8 @@ def save_checkpoint(
     parts,     # {name: module or Adam}
 ):
     "Write the state of `parts` after `epoch` epochs to `path`, in one stroke"
-    tensors = {k: v.detach().cpu().contiguous().clone() for name, part in parts.items() for k, v in _tensors(name, part).items()}
-    write_atomic(path, lambda p: save_file(tensors, p, {'muvae': json.dumps(dict(epoch=epoch, settings=settings))}))
+    tensors = {k: v for name, part in parts.items() for k, v in _tensors(name, part).items()}
+    write_tensors(path, tensors, {'muvae': json.dumps(dict(epoch=epoch, settings=settings))})
 
 def load_checkpoint(
     path,      # file to read
