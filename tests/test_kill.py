@@ -5,7 +5,7 @@ import pytest
 from conftest import BIN
 
 CONV = ['--dataset', 'digits', '--device', 'cpu', '--epochs', '2']
-TOY = ['--dataset', 'digits', '--device', 'cpu', '--model', 'toy', '--latent', '10', '--epochs', '8']
+TOY = ['--dataset', 'digits', '--device', 'cpu', '--model', 'toy', '--latent', '10', '--epochs', '5']
 FILES = 'model.safetensors', 'classifier.safetensors', 'predictions.safetensors', 'checkpoint.safetensors', 'config.json'
 
 
@@ -42,9 +42,8 @@ def assert_same(a, b):
 
 @pytest.mark.parametrize('args, kills', [
     (CONV, [(1, .4)]),
-    (TOY, [(1, 0.), (4, .05)]),
-    ([*TOY[:-1], '4', '--objective', 'ae'], [(2, .01)]),
-], ids=['conv', 'toy', 'plain autoencoder'])
+    (TOY, [(1, 0.), (3, .05)]),
+], ids=['conv', 'toy'])
 def test_killed_run_goes_on_bit_for_bit(sh, tmp_path, args, kills):
     whole, cut, epochs = tmp_path/'whole', tmp_path/'cut', int(args[args.index('--epochs') + 1])
     assert sh('muvae_run', *args, '--out', whole).returncode == 0
@@ -57,7 +56,7 @@ def test_killed_run_goes_on_bit_for_bit(sh, tmp_path, args, kills):
 
 
 def test_killed_before_the_first_checkpoint(sh, tmp_path):
-    cut, whole, args = tmp_path/'cut', tmp_path/'whole', [*TOY[:-1], '2']
+    cut, whole, args = tmp_path/'cut', tmp_path/'whole', [*TOY[:-1], '1']
     p, end = start(['muvae_run', *args, '--out', cut], tmp_path), time.time() + 60
     while not (cut/'config.json').exists() and time.time() < end: time.sleep(.002)
     os.killpg(p.pid, signal.SIGKILL)
@@ -71,7 +70,7 @@ def test_killed_while_made_longer(sh, tmp_path):
     "A run of 2 epochs, made longer, killed on the way: it is not passed off as finished, and ends as if nothing had been"
     whole, cut = tmp_path/'whole', tmp_path/'cut'
     assert sh('muvae_run', *TOY[:-1], '2', '--out', cut).returncode == 0
-    assert 4 <= kill_at(['muvae_run', *TOY, '--out', cut], tmp_path, cut, 4) < 8
+    assert 3 <= kill_at(['muvae_run', *TOY, '--out', cut], tmp_path, cut, 3) < 5
     from muvae.experiments import load_run
     with pytest.raises(ValueError, match='not finished'): load_run(cut)
     for out in cut, whole: assert sh('muvae_run', *TOY, '--out', out).returncode == 0
@@ -109,10 +108,9 @@ def test_killed_parent_takes_its_workers_along(tmp_path):
     assert_still(tmp_path/'runs')
 
 
-@pytest.mark.parametrize('group', [True, False], ids=['terminal', 'parent alone'])
-def test_interrupt_stops_everything(tmp_path, group):
+def test_interrupt_stops_everything(tmp_path):
     p = start_paper(tmp_path/'runs', tmp_path)
-    (os.killpg if group else os.kill)(p.pid, signal.SIGINT)
+    os.kill(p.pid, signal.SIGINT)  # the parent alone; from a terminal the workers hear it too
     _, err = p.communicate(timeout=30)
     assert p.returncode == 1 and 'the same command goes on' in err and 'Traceback' not in err, err
     assert_still(tmp_path/'runs')
