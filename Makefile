@@ -21,11 +21,13 @@ PRECISION ?= float32
 OUT       ?= runs
 FLAGS     ?=
 
-.PHONY: help run test export clean readme lint check
+.PHONY: help run test docs docs-preview test-browser export lint check
 help:
 	@echo 'make run     train VAE, β-VAE and both μ-VAEs and print Table 1; about 9 minutes on 2 cores, set-up included'
 	@echo '             make run EPOCHS=50 SEEDS=5 DATASET=mnist,fashion_mnist   asks for the full thing'
 	@echo 'make test    run every notebook and every test; make test FLAGS="slow cuda" adds the slow and the GPU cells'
+	@echo 'make docs    the documentation site into _docs/, without Quarto and without a network; make docs-preview serves it'
+	@echo 'make test-browser   the site and the widgets in a real Chromium, which it installs through apt-get where it can'
 	@echo 'make export  notebooks to package and README, notebooks cleaned'
 	@echo 'make check   what continuous integration adds to the tests: nothing left to export, clean or render'
 
@@ -45,6 +47,10 @@ $(VENV)/.dev: $(VENV)/.package
 	@if [ -d .git ]; then $(BIN)/python tools/hooks.py; fi
 	@touch $@
 
+$(VENV)/.browser: $(VENV)/.dev
+	@$(call install,'.[browser]')
+	@touch $@
+
 run: $(VENV)/.package
 	@echo '$(MODEL) on $(DATASET), $(EPOCHS) epochs, $(SEEDS) seed(s). The default takes about 9 minutes on 2 cores;'
 	@echo 'the full thing is  make run EPOCHS=50 SEEDS=5 DATASET=mnist,fashion_mnist'
@@ -53,6 +59,17 @@ run: $(VENV)/.package
 
 test: $(VENV)/.dev
 	@$(BIN)/python tools/test.py $(FLAGS)
+
+docs: $(VENV)/.dev
+	@$(BIN)/python tools/docs.py
+
+docs-preview: $(VENV)/.dev
+	@$(BIN)/python tools/docs.py --serve
+
+# every file of tests that opens a browser
+test-browser: $(VENV)/.browser docs
+	@bash tools/chromium.sh
+	@MUVAE_BROWSER=1 $(BIN)/python -m pytest -q -rs $$(grep -l playwright tests/test_*.py)
 
 export: $(VENV)/.dev
 	@$(BIN)/nbdev_export && $(BIN)/nbdev_clean && $(BIN)/python tools/readme.py
