@@ -142,12 +142,13 @@ def write_report(
     runs,  # finished runs
     out,   # folder for report.html and its pictures
 ):         # → path of report.html
-    "Write Table 1 and Figures 2, 5 and 6 of `runs` as PNGs and a page that opens from disk"
+    "Write Table 1 of `runs`, Figures 2, 5 and 6 of the paper's models among them as PNGs, and a page that opens from disk"
     import matplotlib.pyplot as plt
     from muvae.data import load
-    from muvae.figures import fig_02, fig_05, fig_06
-    out, pictures = Path(out), []
-    first = [r for r in runs if r.config.seed == min(o.config.seed for o in runs)]
+    from muvae.figures import fig_02, fig_05, fig_06, model_of
+    from muvae.plots import NAMES
+    out, pictures, seed = Path(out), [], min(r.config.seed for r in runs)
+    first = [r for r in runs if r.config.seed == seed and r.config.model == 'conv' and model_of(r) in NAMES]
     for data in dict.fromkeys(r.config.dataset for r in first):
         group = [r for r in first if r.config.dataset == data]
         made = {'02': (fig_02(group), 'Training curves on the test set, read on z'),
@@ -202,7 +203,7 @@ whether its classifier reads the mean μ or the sample z, nor how many epochs it
 @call_parse
 def muvae_paper(
     dataset:str='fashion_mnist,mnist',  # data sets, with commas between: fashion_mnist, mnist, digits
-    model:str='vae,beta,mu3,mu6',       # models, with commas between; mu3 and mu6 are μ-VAE with clipping factor 3 and 6
+    model:str='vae,beta,mu3,mu6',       # models, with commas between; mu3 is μ-VAE with factor 3; toy: Figure 1's nine; readings: page 13's
     seeds:int=1,                        # how many seeds of each, from 0 on
     epochs:int=20,                      # passes over the training set; the paper does not give its number
     jobs:int=0,                         # runs at once; 0 chooses: one on a GPU, up to four on a CPU
@@ -213,13 +214,14 @@ def muvae_paper(
 ):
     "Train the paper's grid or a part of it, skip what is done, and write Table 1 and the pictures to OUT/report.html."
     with _one_line_errors('muvae_paper'):
-        from muvae.experiments import PAPER_MODELS, Config
+        from muvae.experiments import READING_MODELS, TOY_MODELS, Config
         from muvae.training import _check_choice, _check_count
-        models = [o.strip() for o in model.split(',')]
-        for m in models: _check_choice('model', m, tuple(PAPER_MODELS))
+        known, groups = TOY_MODELS | READING_MODELS, dict(toy=TOY_MODELS, readings=READING_MODELS)
+        models = [m for o in model.split(',') for m in groups.get(o.strip(), [o.strip()])]
+        for m in models: _check_choice('model', m, (*known, *groups))
         _check_count('seeds', seeds)
         _check_count('jobs', jobs, 0)
-        make = lambda d, n: [Config(d, **PAPER_MODELS[m], epochs=n, seed=s, device=device, precision=precision)
+        make = lambda d, n: [Config(d, **known[m], epochs=n, seed=s, device=device, precision=precision)
                              for s in range(seeds) for m in models]
         make('digits', epochs)  # refuses bad settings before anything is fetched
         configs = [c for d in dataset.split(',') for c in make(*_at_hand(d.strip(), epochs, fallback))]

@@ -63,7 +63,6 @@ def evaluate(
     labels=None,                  # (N,) labels, or None
     classifier=None,              # codes → logits, or None; read only where there are labels
     regularizer=mu_regularizer,   # of (mu, logvar), in batches of 64
-    autocast=nullcontext,         # makes the context of the forward passes
 ) -> dict:                        # numbers, named below
     "How `model` and `classifier` do on `images`; the noise comes from the current random state"
     if labels is None: classifier = None
@@ -71,11 +70,10 @@ def evaluate(
     with _evaluating(model), _evaluating(classifier):
         for i in range(0, len(images), 1000):
             x = images[i:i+1000]
-            with autocast():
-                mu, logvar = model.encode(x)
-                z = mu if getattr(model, 'deterministic', False) else reparameterize(mu, logvar)
-                errors = [recon_loss(model.decode(o), x) for o in (z, mu)]
-                if classifier is not None: errors += [100 * (classifier(o).argmax(1) == labels[i:i+1000]).float().mean() for o in (mu, z)]
+            mu, logvar = model.encode(x)
+            z = mu if getattr(model, 'deterministic', False) else reparameterize(mu, logvar)
+            errors = [recon_loss(model.decode(o), x) for o in (z, mu)]
+            if classifier is not None: errors += [100 * (classifier(o).argmax(1) == labels[i:i+1000]).float().mean() for o in (mu, z)]
             sums.append(torch.stack([o.double() for o in errors]) * len(x))
             mus.append(mu), logvars.append(logvar)
     means = (torch.stack(sums).sum(0) / len(images)).tolist()
@@ -313,7 +311,7 @@ def train(
     lr=1e-4,                     # of both Adams, betas (0.9, 0.999)
     seed=0,                      # of order, noise and the classifier's first weights
     device='auto',               # "auto", "cpu", "cuda"
-    precision='float32',         # or "bfloat16": autocast, weights stay float32
+    precision='float32',         # of the training steps; or "bfloat16": autocast, weights and measurements stay float32
     regularizer=mu_regularizer,  # measured along the way, whatever the loss
     folder=None,                 # where metrics.csv and checkpoint.safetensors go, and from where training goes on
     progress=True,               # a bar on a terminal, a line an epoch elsewhere; a text is put before each line
@@ -344,7 +342,7 @@ def train(
                 for name, x, y in ('train', images[:10_000], labels), ('test', test_x, test_y):
                     if x is None: continue
                     seed_all(seed, name, 'evaluate', epoch, device=device)
-                    row |= {f'{name}_{k}': v for k, v in evaluate(model, x, y, classifier, regularizer, autocast).items()}
+                    row |= {f'{name}_{k}': v for k, v in evaluate(model, x, y, classifier, regularizer).items()}
                 row['seconds'] = time.perf_counter() - start
                 state.save(row)
                 bar.epoch(row)

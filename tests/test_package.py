@@ -27,9 +27,10 @@ from muvae.data import load
 from muvae.metrics import kl_per_dim, active_units, mmd2, latent_accuracy
 from muvae.training import train
 from muvae.experiments import Config, run, load_run, PAPER_GRID
-import muvae.plots, muvae.figures, muvae.cli
+import muvae.plots, muvae.figures, muvae.cli, muvae.widgets
 x, y = load('digits')
 rows, classifier = train(ToyVAE(clip=3), x, y, epochs=1, device='cpu', progress=False)
+assert muvae.widgets.explorer(ToyVAE()).startswith('<style>')
 print(len(rows))
 """)
     assert r.returncode == 0 and r.stdout == '1\n', r.stderr
