@@ -40,13 +40,12 @@ if __name__ == '__main__':
     for results in sorted(runs.rglob('results.json')):
         out = target/results.parent.relative_to(runs)
         if (out/'results.json').exists() and (out/'results.json').read_bytes() == results.read_bytes(): continue
+        (out/'spread.json').unlink(missing_ok=True)
         keep(results.parent, out)
         print(out.relative_to(target))
     for weights in sorted(target.rglob('*.safetensors')):
         out = weights.parent/'spread.json'
-        if weights.name not in ('model.safetensors', 'decoder.safetensors'): continue
-        if out.exists() and out.stat().st_mtime > weights.stat().st_mtime: continue
-        out.unlink(missing_ok=True)
+        if weights.name not in ('model.safetensors', 'decoder.safetensors') or out.exists(): continue
         write_text_atomic(out, json.dumps(code_spread(Run(weights.parent))) + '\n')
     size = sum(f.stat().st_size for f in target.rglob('*') if f.is_file())
     print(f'{size/1e6:.1f} MB of runs in the package')
