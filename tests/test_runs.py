@@ -1,0 +1,52 @@
+"The runs that come with the package: their weights and codes give the numbers that stand beside them"
+from pathlib import Path
+
+import pytest
+import torch
+
+import muvae
+from muvae.data import load
+from muvae.experiments import PAPER_GRID, READING_MODELS, TOY_MODELS, encode_all, load_run
+from muvae.losses import kl_divergence, recon_loss
+from muvae.metrics import active_units
+
+torch.set_num_threads(1)
+FOLDER = Path(muvae.__file__).parent/'runs'
+
+
+def said(run, **now):
+    for name, value in now.items(): assert value == pytest.approx(run.results[f'test_{name}'], rel=1e-3, abs=1e-3), (run, name)
+
+
+@pytest.mark.parametrize('name', PAPER_GRID)
+@torch.no_grad()
+def test_weights_give_the_committed_numbers(name):
+    run, (images, labels) = load_run(FOLDER/name), load(name.split('/')[0], 'test')
+    model = run.model()
+    mu, logvar, _ = encode_all(model, images)
+    if name.endswith('mu3'):  # decoding takes a while
+        errors = [recon_loss(model.decode(m), x) for m, x in zip(mu.split(1000), images.split(1000))]
+        said(run, recon_mu=sum(errors).item()/len(errors))
+    said(run, kl=kl_divergence(mu, logvar).mean().item(), logvar=logvar.mean().item(),
+         mu_norm=mu.norm(dim=1).mean().item(), active_units=active_units(mu))
+    assert 100*(run.predictions()['mu'] == labels).double().mean().item() == pytest.approx(run.results['test_acc_mu'], abs=.005)
+    assert 100*(run.predictions()['z'] == labels).double().mean().item() == pytest.approx(run.results['test_acc_z'], abs=1.)  # other noise
+
+
+@pytest.mark.parametrize('name', TOY_MODELS)
+def test_codes_give_the_committed_numbers(name):
+    run = load_run(FOLDER/'mnist'/name)
+    codes = run.codes()
+    assert all(tuple(c.shape) == (10_000, 2) for c in codes.values())
+    said(run, mu_norm=codes['mu'].norm(dim=1).mean().item(), logvar=codes['logvar'].mean().item())
+
+
+@pytest.mark.parametrize('name', READING_MODELS)
+@torch.no_grad()
+def test_half_weights_give_the_committed_numbers(name):
+    run, images = load_run(FOLDER/'readings/fashion_mnist'/name), load('fashion_mnist', 'test')[0][:1000]
+    mu = encode_all(run.model(), images)[0]
+    assert mu.norm(dim=1).mean().item() == pytest.approx(run.results['test_mu_norm'], rel=.03)
+
+
+def test_size(): assert sum(f.stat().st_size for f in FOLDER.rglob('*') if f.is_file()) < 25e6
