@@ -34,7 +34,7 @@ def style():
           'axes.spines.top': False, 'axes.spines.right': False, 'axes.grid': True,
           'grid.color': INK, 'grid.alpha': .18, 'grid.linewidth': .6,
           'font.size': 9, 'axes.titlesize': 9.5, 'axes.labelsize': 9, 'legend.fontsize': 9, 'legend.frameon': False, 'lines.linewidth': 1.8,
-          'axes.linewidth': .7, 'xtick.major.width': .7, 'ytick.major.width': .7, 'image.cmap': 'gray', 'image.interpolation': 'nearest'}
+          'axes.linewidth': .7, 'xtick.major.width': .7, 'ytick.major.width': .7, 'image.cmap': 'gray', 'image.interpolation': 'auto'}
     old = {k: plt.rcParams[k] for k in rc}  # not rc_context: it would undo what Jupyter's backend sets when it wakes within the block
     plt.rcParams.update(rc)
     try: yield
@@ -49,13 +49,14 @@ def class_dots(
     points: Tensor,   # (N, 2)
     labels: Tensor,   # (N,) classes, 0 to 9
     size=None,        # of a dot, in square points; None: smaller the more there are
-    badges=True,      # number each class at its median
+    badges=True,      # number each class, at the dot of it that lies nearest to its median
 ):
     "Scatter `points` in the colours of their `labels`, equal aspect, no axes"
     colors = [CLASS_COLORS[i] for i in labels.tolist()]
     ax.scatter(*points.T.tolist(), s=size or min(6., 20_000/len(points)), c=colors, linewidths=0, alpha=.8, rasterized=True)
     for i in labels.unique().tolist() if badges else []:
-        x, y = points[labels == i].median(0).values.tolist()
+        mine = points[labels == i]
+        x, y = mine[(mine - mine.median(0).values).square().sum(1).argmin()].tolist()
         ax.text(x, y, str(i), size=7, weight='bold', color='w' if i in (2, 8, 9) else 'k', ha='center', va='center', zorder=3,
                 bbox=dict(boxstyle='circle,pad=.18', fc=CLASS_COLORS[i], ec=INK, lw=.6))
     ax.set_aspect('equal')
@@ -69,7 +70,8 @@ def class_legend(
     "One legend of the ten classes' colours, with the number that is on the badges"
     texts = [n if n == str(i) else f'{i} {n}' for i, n in enumerate(names)]
     dots = [Line2D([], [], ls='', marker='o', markersize=5.5, color=c) for c in CLASS_COLORS[:len(names)]]
-    fig.legend(dots, texts, **dict(loc='outside lower center', ncols=10 if max(map(len, texts)) < 3 else 5, handletextpad=.1, columnspacing=1.2) | kw)
+    ncols = 10 if max(map(len, texts)) < 3 else 5
+    fig.legend(dots, texts, **dict(loc='outside lower center', ncols=ncols, handletextpad=.1, columnspacing=1.2) | kw)
 
 # %% ../nbs/04_plots.ipynb #fa0f4088
 def curves(
