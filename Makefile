@@ -21,13 +21,15 @@ PRECISION ?= float32
 OUT       ?= runs
 FLAGS     ?=
 
-.PHONY: help run test docs docs-preview test-browser export lint check
+.PHONY: help run test docs docs-preview test-browser bench bench-scaling export lint check
 help:
 	@echo 'make run     train VAE, β-VAE and both μ-VAEs and print Table 1; about 9 minutes on 2 cores, set-up included'
 	@echo '             make run EPOCHS=50 SEEDS=5 DATASET=mnist,fashion_mnist   asks for the full thing'
 	@echo 'make test    run every notebook and every test; make test FLAGS="slow cuda" adds the slow and the GPU cells'
 	@echo 'make docs    the documentation site into _docs/, without Quarto and without a network; make docs-preview serves it'
 	@echo 'make test-browser   the site and the widgets in a real Chromium, which it installs through apt-get where it can'
+	@echo 'make bench   muvae against pythae and a DataLoader loop, about 12 minutes on 2 idle cores; FLAGS=--quick: 5'
+	@echo 'make bench-scaling   time against number of models, batch size, latent size; about 5 minutes'
 	@echo 'make export  notebooks to package and README, notebooks cleaned'
 	@echo 'make check   what continuous integration adds to the tests: nothing left to export, clean or render'
 
@@ -45,6 +47,10 @@ $(VENV)/.dev: $(VENV)/.package
 	@echo 'setting up $(VENV): what tests and notebooks need'
 	@$(call install,'.[dev]')
 	@if [ -d .git ]; then $(BIN)/python tools/hooks.py; fi
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.package
+	@$(call install,'.[bench]')
 	@touch $@
 
 $(VENV)/.browser: $(VENV)/.dev
@@ -71,11 +77,17 @@ test-browser: $(VENV)/.browser docs
 	@bash tools/chromium.sh
 	@MUVAE_BROWSER=1 $(BIN)/python -m pytest -q -rs $$(grep -l playwright tests/test_*.py)
 
+bench: $(VENV)/.bench
+	@$(BIN)/python benchmarks/compare.py --json benchmarks/results/compare.json $(FLAGS)
+
+bench-scaling: $(VENV)/.package
+	@$(BIN)/python benchmarks/scaling.py --json benchmarks/results/scaling.json $(FLAGS)
+
 export: $(VENV)/.dev
 	@$(BIN)/nbdev_export && $(BIN)/nbdev_clean && $(BIN)/python tools/readme.py
 
 lint: $(VENV)/.dev
-	@$(BIN)/ruff check muvae tests tools setup.py
+	@$(BIN)/ruff check muvae tests tools benchmarks setup.py
 
 check: $(VENV)/.dev
 	@$(BIN)/python tools/check.py

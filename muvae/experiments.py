@@ -23,7 +23,8 @@ from .data import CLASSES, load
 from .losses import LOGVAR_TERMS, MEAN_TERMS, beta_vae_loss, clip_latent, elbo_loss, mu_loss, mu_regularizer, recon_loss
 from .metrics import kl_per_dim, mmd2, unit_variance
 from .models import ACTIVATIONS, ConvVAE, LatentClassifier, ToyVAE, reparameterize
-from .training import PRECISIONS, _check_choice, _check_count, pick_device, read_rows, seed_all, train, write_tensors, write_text_atomic
+from .training import (LAYOUTS, PRECISIONS, _check_choice, _check_count, fastest, pick_device, read_rows, say_ways, seed_all, train,
+                            write_tensors, write_text_atomic)
 
 # %% ../nbs/06_experiments.ipynb #c580aa1e
 MODELS, OBJECTIVES = ('conv', 'toy'), ('vae', 'beta', 'mu', 'ae')
@@ -44,12 +45,13 @@ class Config:
     batch: int = 64                           # images a step
     seed: int = 0                             # of everything random
     device: str = 'auto'                      # auto (settled when it runs), cpu or cuda
-    precision: str = 'float32'                # or bfloat16
+    precision: str = 'float32'                # or bfloat16, or auto (settled when it runs)
+    layout: str = 'channels_last'             # of the weights in memory, or contiguous; precision auto settles it too
 
     def __post_init__(self):
         put = partial(object.__setattr__, self)
         choices = dict(dataset=CLASSES, model=MODELS, objective=OBJECTIVES, logvar=LOGVAR_TERMS, mean=MEAN_TERMS, activation=ACTIVATIONS,
-                       precision=PRECISIONS)
+                       precision=(*PRECISIONS, 'auto'), layout=LAYOUTS)
         for name, known in choices.items(): _check_choice(name, getattr(self, name), tuple(known))
         if self.clip == 'auto': put('clip', 3.0 if self.objective == 'mu' else None)
         if self.latent is None: put('latent', 10 if self.model == 'conv' else 2)
@@ -91,7 +93,7 @@ def make_model(config: Config):  # → a ConvVAE or ToyVAE
     with torch.random.fork_rng([]):
         seed_all(config.seed, 'init')
         model = ConvVAE(**kw) if config.model == 'conv' else ToyVAE(config.activation, **kw)
-    return model.to(memory_format=torch.channels_last)  # faster convolutions, same function
+    return model.to(memory_format=LAYOUTS[config.layout])  # channels last: faster convolutions, same function
 
 # %% ../nbs/06_experiments.ipynb #5de71c9f
 def _commit():
@@ -196,18 +198,35 @@ def run(
     out, config = Path(out or config.folder), replace(config, device=str(pick_device(config.device)))
     try: out.mkdir(parents=True, exist_ok=True)
     except OSError as e: raise OSError(f'cannot make the folder {out}: {e.strerror}') from e
+    config, auto = _stored_choice(out, config)
     _refuse_other(out, config)
     done = _results(out)
     if done and done['epochs'] >= config.epochs: return Run(out)
     if done and not (out/'checkpoint.safetensors').exists():
         raise ValueError(f'{out} holds a finished run of {done["epochs"]} epochs without its checkpoint, so it cannot be made longer; '
                          'choose another folder or delete this one')
-    _start(out, config)
     data, test = load(config.dataset), load(config.dataset, 'test')
+    if config.precision == 'auto': config, auto = _choose(config, *data, progress)
+    _start(out, config, auto)
     model = make_model(config)
     rows, classifier = train(model, *data, loss=make_loss(config), test=test, epochs=config.epochs, batch_size=config.batch,
         seed=config.seed, device=config.device, precision=config.precision, regularizer=_regularizer(config), folder=out, progress=progress)
     return _finish(out, config, model.eval(), classifier.cpu().eval(), test[0], rows)
+
+# %% ../nbs/06_experiments.ipynb #a85e7d46
+def _stored_choice(out, config):
+    "`config` with `auto` replaced by what the run in `out` settled on, and its measurement; as it is where there is none"
+    if config.precision != 'auto' or not (out/'config.json').exists(): return config, None
+    stored, made = _read_config(out)
+    return replace(config, precision=stored.precision, layout=stored.layout), made.get('auto')
+
+def _choose(config, images, labels, progress):
+    "`config` in the fastest way, and the milliseconds a step of each way"
+    x, y = (o[:config.batch].to(config.device) for o in (images, labels))
+    classifier = LatentClassifier(config.latent, int(labels.max()) + 1).to(config.device)
+    ways = fastest(make_model(config).to(config.device), classifier, x, y, make_loss(config), config.batch)
+    if progress: print((progress if isinstance(progress, str) else '') + say_ways(ways), flush=True)
+    return replace(config, precision=ways[0].precision, layout=ways[0].layout), [w._asdict() for w in ways]
 
 # %% ../nbs/06_experiments.ipynb #5b5badca
 @torch.no_grad()
@@ -224,11 +243,11 @@ def _regularizer(config):
     "The μ-VAE regulariser in the run's own reading, measured whatever the objective"
     return partial(mu_regularizer, logvar_term=config.logvar, mean_term=config.mean)
 
-def _start(out, config):
+def _start(out, config, auto=None):
     "Write config.json; a run that goes on keeps where it started, and notes where it goes on if that is elsewhere"
-    made, now = provenance(config.device), {}
+    made, now = provenance(config.device) | (dict(auto=auto) if auto else {}), {}
     if (out/'checkpoint.safetensors').exists() and (out/'config.json').exists():
-        now, made = made, _read_config(out)[1]
+        now, made = provenance(config.device), _read_config(out)[1]
         last = {**made, **(made.get('continued') or [{}])[-1]}
         differ = {k: v for k, v in now.items() if last.get(k) != v}
         if differ: made.setdefault('continued', []).append(dict(after_epoch=len(read_rows(out/'metrics.csv')), **differ))

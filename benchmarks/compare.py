@@ -1,0 +1,307 @@
+"""muvae against what people would use instead: the same networks, first weights, objective, images and steps.
+
+    make bench                                        about 12 minutes on two idle cores, installs pythae
+    python benchmarks/compare.py [--quick] [--json FILE]
+
+Each contender trains in a process of its own, 12,800 images of Fashion-MNIST an epoch, batch 64, Adam 1e-4, three epochs of which the
+first is dropped; the processes take turns. The objective is pythae's, ½‖x − x′‖² + KL. The environment is the same for all; what a
+contender sets by itself (muvae: memory layout, fused Adam, large blocks kept) is its own doing.
+"""
+import argparse, json, os, resource, statistics, subprocess, sys, tempfile, time
+from datetime import datetime, timezone
+from functools import partial
+from pathlib import Path
+
+IMAGES, BATCH, EPOCHS, LR, SEED = 12_800, 64, 3, 1e-4, 0
+NAMES = {
+    'pythae':        'pythae',
+    'pythae-fused':  'pythae, fused Adam',
+    'muvae':         'muvae, default (float32)',
+    'muvae-auto':    'muvae, --precision auto',
+    'loader-0':      'DataLoader loop, 0 workers',
+    'loader-2':      'DataLoader loop, 2 workers',
+    'muvae+clf':      'muvae, default (float32)',
+    'muvae-auto+clf': 'muvae, --precision auto'}
+WITH_CLASSIFIER = 'loader-0', 'loader-2', 'muvae+clf', 'muvae-auto+clf'
+
+
+# What every contender has in common. torch is imported within: the parent only starts processes.
+
+def objective(recon, target, mu, logvar):
+    "pythae's: half the squared error, and the KL"
+    from muvae.losses import kl_divergence, recon_loss
+    return recon_loss(recon, target) / 2 + kl_divergence(mu, logvar).mean()
+
+
+def fresh_model():
+    "ConvVAE with the same first weights for all, in PyTorch's own memory layout"
+    import torch
+    from muvae.models import ConvVAE
+    torch.manual_seed(SEED)
+    return ConvVAE()
+
+
+# Four ways to train it. Each takes (model, images, labels, epochs) and gives (seconds an epoch, classifier, what it says of itself).
+
+def pythae(model, images, labels, epochs, fused=False):
+    import torch
+    from pythae.data.datasets import BaseDataset
+    from pythae.models import VAE, VAEConfig
+    from pythae.models.base.base_utils import ModelOutput
+    from pythae.models.nn import BaseDecoder, BaseEncoder
+    from pythae.trainers import BaseTrainer, BaseTrainerConfig
+    from pythae.trainers.training_callbacks import TrainingCallback
+
+    class Encoder(BaseEncoder):
+        def __init__(self):
+            super().__init__()
+            self.latent_dim, self.body, self.mu, self.logvar = model.latent_dim, model.encoder, model.mu, model.logvar
+        def forward(self, x):
+            h = self.body(x)
+            return ModelOutput(embedding=self.mu(h), log_covariance=self.logvar(h))
+
+    class Decoder(BaseDecoder):
+        def __init__(self):
+            super().__init__()
+            self.body = model.decoder
+        def forward(self, z): return ModelOutput(reconstruction=self.body(z))
+
+    class Clock(TrainingCallback):
+        seconds = []
+        def on_epoch_begin(self, *args, **kw): self.start = time.perf_counter()
+        def on_epoch_end(self, *args, **kw): self.seconds.append(time.perf_counter() - self.start)
+
+    vae = VAE(VAEConfig(input_dim=(1, 28, 28), latent_dim=model.latent_dim, reconstruction_loss='mse'), Encoder(), Decoder())
+    with tempfile.TemporaryDirectory() as d:
+        config = BaseTrainerConfig(output_dir=d, num_epochs=epochs, per_device_train_batch_size=BATCH, learning_rate=LR,
+                                   optimizer_params=dict(fused=True) if fused else None, no_cuda=True)
+        BaseTrainer(vae, BaseDataset(images, torch.zeros(len(images))), training_config=config, callbacks=[Clock()]).train()
+    return Clock.seconds, None, {}
+
+
+def loader(model, images, labels, epochs, workers=0):
+    "What a good tutorial would write"
+    import torch
+    import torch.nn.functional as F
+    from muvae.data import _raw
+    from muvae.models import LatentClassifier
+    from torch.utils.data import DataLoader, Subset
+    from torchvision.datasets import FashionMNIST
+    from torchvision.transforms import ToTensor
+    data = Subset(FashionMNIST(_raw('fashion_mnist', None).parent.parent, train=True, transform=ToTensor()), range(len(images)))
+    batches = DataLoader(data, BATCH, shuffle=True, drop_last=True, num_workers=workers, persistent_workers=workers > 0)
+    classifier, seconds = LatentClassifier(), []
+    opt, clf_opt = torch.optim.Adam(model.parameters(), LR), torch.optim.Adam(classifier.parameters(), LR)
+    for _ in range(epochs):
+        start, total, clf_total = time.perf_counter(), 0, 0
+        for x, y in batches:
+            recon, mu, logvar, z = model(x)
+            loss = objective(recon, x, mu, logvar)
+            opt.zero_grad()
+            loss.backward()
+            opt.step()
+            clf_loss = F.cross_entropy(classifier(z.detach()), y)
+            clf_opt.zero_grad()
+            clf_loss.backward()
+            clf_opt.step()
+            total, clf_total = total + loss.item(), clf_total + clf_loss.item()
+        seconds.append(time.perf_counter() - start)
+    return seconds, classifier, {}
+
+
+def muvae(model, images, labels, epochs, precision='float32'):
+    import muvae.training as t
+    import torch
+    t.keep_large_blocks()  # as muvae_run does
+    measured, evaluate = [0.], t.evaluate
+    def timed(*args):
+        start = time.perf_counter()
+        numbers = evaluate(*args)
+        measured.append(time.perf_counter() - start)
+        return numbers
+    settle, chosen = t._settle, [precision]
+    def settled(*args):
+        chosen[0] = settle(*args)
+        return chosen[0]
+    t._settle = settled
+    t.evaluate = timed  # the others do not measure after an epoch; what it takes is told apart
+    model = model.to(memory_format=torch.channels_last)  # as make_model does
+    start = time.perf_counter()
+    rows, classifier = t.train(model, images, labels, objective, epochs=epochs, batch_size=BATCH, lr=LR, seed=SEED, device='cpu',
+                               precision=precision, progress=False)
+    whole, t.evaluate = time.perf_counter() - start, evaluate
+    said = dict(precision=chosen[0], before_first_epoch=whole - sum(r['seconds'] for r in rows))
+    return [r['seconds'] - m for r, m in zip(rows, measured[1:])], classifier, said
+
+
+def trainer(name):
+    kind, _, setting = name.removesuffix('+clf').partition('-')
+    if kind == 'pythae': return partial(pythae, fused=setting == 'fused')
+    if kind == 'loader': return partial(loader, workers=int(setting))
+    return partial(muvae, precision=setting or 'float32')
+
+
+def peak_mb(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # Linux counts in kB
+
+
+def contend(name, n_images, epochs):
+    "Train contender `name`; prints its numbers as the last line"
+    import torch
+    from muvae.data import load
+    from muvae.training import evaluate, seed_all
+    (images, labels), (test_x, test_y), model = load('fashion_mnist'), load('fashion_mnist', 'test'), fresh_model()
+    images, labels = images[:n_images].clone(), labels[:n_images].clone() if name in WITH_CLASSIFIER else None
+    def loss_on_test(n, classifier=None):
+        seed_all('test')
+        e = evaluate(model, test_x[:n], test_y[:n], classifier)
+        return dict(test_loss=e['recon']/2 + e['kl'], test_recon=e['recon'], test_kl=e['kl']) | {k: e[k] for k in e if k.startswith('acc')}
+    first = loss_on_test(256)['test_loss']
+    torch.manual_seed(SEED)
+    seconds, classifier, said = trainer(name)(model, images, labels, epochs)
+    peak = peak_mb()
+    print(json.dumps(dict(seconds=seconds, first_loss=first, peak_mb=peak, **said, **loss_on_test(min(10_000, n_images), classifier))))
+
+
+def start(name, n_images=IMAGES, epochs=EPOCHS):
+    "Run `contend` in a process of its own"
+    env = {k: v for k, v in os.environ.items() if not k.startswith(('MALLOC_', 'OMP_', 'MKL_', 'KMP_', 'LD_PRELOAD', 'ATEN_', 'ONEDNN_'))}
+    env |= dict(OMP_NUM_THREADS=str(THREADS), CUDA_VISIBLE_DEVICES='')
+    command = [sys.executable, __file__, '--contender', name, '--images', str(n_images), '--epochs', str(epochs)]
+    r = subprocess.run(command, env=env, capture_output=True, text=True)
+    if r.returncode: sys.exit(f'{name} failed:\n{r.stderr[-3000:]}')
+    return json.loads(r.stdout.splitlines()[-1])
+
+
+THREADS = int(os.environ.get('BENCH_THREADS', len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()))
+
+
+def gather(runs, n_images):
+    "Numbers of one contender from its `runs`, a dict for each round"
+    seconds = [s for r in runs for s in r['seconds'][1:]]
+    median = statistics.median(seconds)
+    mean = lambda k: statistics.mean(r[k] for r in runs)
+    keep = ('test_loss', 'test_recon', 'test_kl', 'acc_mu', 'acc_z')
+    return dict(seconds=seconds, median_seconds=median, images_per_second=n_images / median, seconds_per_60000=median * 60_000 / n_images,
+                peak_mb=max(r['peak_mb'] for r in runs), first_loss=runs[0]['first_loss'],
+                before_first_epoch=[r['before_first_epoch'] for r in runs if 'before_first_epoch' in r],
+                precision=runs[-1].get('precision', 'float32')) | {k: mean(k) for k in keep if k in runs[0]}
+
+
+def ratios(c):
+    "How much faster: seconds of the opponent (the better of its two settings) over ours"
+    best = lambda *names: min((c[n]['median_seconds'] for n in names if n in c), default=None)
+    over = lambda a, b: a / b if a and b else None
+    p, l = best('pythae', 'pythae-fused'), best('loader-0', 'loader-2')
+    plain = best('pythae')
+    return dict(vae_fp32_vs_pythae=over(plain, best('muvae')), vae_best_vs_pythae=over(plain, best('muvae', 'muvae-auto')),
+                vae_fp32_vs_pythae_fused=over(p, best('muvae')), vae_best_vs_pythae_fused=over(p, best('muvae', 'muvae-auto')),
+                alternating_fp32_vs_dataloader=over(l, best('muvae+clf')),
+                alternating_best_vs_dataloader=over(l, best('muvae+clf', 'muvae-auto+clf')))
+
+
+GOALS = dict(vae_fp32_vs_pythae=1.5, vae_best_vs_pythae=3.5, alternating_best_vs_dataloader=3.5)
+SAME = .03  # how far test losses after equal steps may lie from their median
+
+
+def check_learning(c):
+    "The contenders start from one loss and come to one loss; a text that says so, or `SystemExit`"
+    first = [v['first_loss'] for v in c.values()]
+    if max(first) - min(first) > 1e-3 * max(first): sys.exit(f'the contenders do not start from the same weights: {first}')
+    middle = statistics.median(v['test_loss'] for v in c.values())
+    off = {k: v['test_loss'] / middle - 1 for k, v in c.items()}
+    said = f'test loss after equal steps: median {middle:.2f}, from {min(off.values()):+.1%} to {max(off.values()):+.1%}'
+    if max(map(abs, off.values())) > SAME: sys.exit(f'the contenders do not learn the same: {said}; {off}')
+    return said
+
+
+def tell(result):
+    "The result as text"
+    m, c = result['machine'], result['contenders']
+    yield f"{m['hardware']}, {m['threads']} threads, PyTorch {m['torch']}, {result['date']}, commit {m['commit']}"
+    if result['note']: yield result['note']
+    yield f"{'':31} {'images/s':>9} {'s/epoch of 60,000':>18} {'peak MB':>8} {'test loss':>10} {'acc. on z, %':>13}"
+    for k, v in c.items():
+        if k == 'pythae': yield 'the VAE alone'
+        if k == 'loader-0': yield 'VAE and classifier in turns'
+        acc = f"{v['acc_z']:13.1f}" if k in WITH_CLASSIFIER else ''
+        speed = f"{v['images_per_second']:9.0f} {v['seconds_per_60000']:18.1f} {v['peak_mb']:8.0f}"
+        yield f"  {NAMES[k]:29} {speed} {v['test_loss']:10.2f} {acc}".rstrip()
+    yield result['learning']
+    for k, v in result['ratios'].items():
+        if v is None: continue
+        goal = '' if k not in GOALS else f"   asked for {GOALS[k]}: {'reached' if v >= GOALS[k] else 'not reached'}"
+        yield f'{k:32} {v:5.2f} ×{goal}'
+    for q in result['quality']:
+        acc = f"accuracy {q['acc_mu']:.1f} % on μ, {q['acc_z']:.1f} % on z"
+        after = f"quality after 3 × {result['quality_images']:,} images, {q['name']} ({q['precision']}):"
+        yield f"{after:65} ‖x − x′‖² {q['test_recon']:.2f}  KL {q['test_kl']:.2f}  {acc}"
+
+
+def picture(result):
+    "Seconds an epoch of 60,000 images: a bar for each contender, the opponents grey"
+    import matplotlib.pyplot as plt
+    from muvae.plots import COLORS, INK, style
+    c = result['contenders']
+    groups = {'the VAE alone': [k for k in c if k not in WITH_CLASSIFIER],
+              'VAE and classifier in turns': [k for k in c if k in WITH_CLASSIFIER]}
+    groups = {k: v for k, v in groups.items() if v}
+    with style():
+        fig, axs = plt.subplots(len(groups), 1, figsize=(7, .9 + .32*len(c)), sharex=True, layout='constrained', squeeze=False)
+        for ax, (title, names) in zip(axs[:, 0], groups.items()):
+            values = [c[k]['seconds_per_60000'] for k in names]
+            colors = [COLORS['mu3'] if k.startswith('muvae') else INK for k in names]
+            ax.barh(range(len(names)), values, color=colors, height=.68)
+            for i, v in enumerate(values): ax.text(v, i, f'  {v:.1f} s', va='center')
+            ax.set_yticks(range(len(names)), [NAMES[k] for k in names])
+            ax.invert_yaxis()
+            ax.grid(False)
+            ax.set_title(title, loc='left')
+        ax.set_xlabel('seconds an epoch of 60,000 images')
+    return fig
+
+
+def main(args):
+    from importlib.util import find_spec
+    from muvae.data import load
+    from muvae.experiments import provenance
+    names = args.only.split(',') if args.only else list(NAMES)
+    if any(n.startswith('pythae') for n in names) and not find_spec('pythae'): sys.exit("pythae is not installed: pip install '.[bench]'")
+    load('fashion_mnist')  # fetched now, not within a contender's time
+    begin, rounds, runs = time.time(), args.rounds or (1 if args.quick else 2), {n: [] for n in names}
+    for r in range(rounds):
+        for n in names if r % 2 == 0 else names[::-1]:
+            runs[n].append(start(n, args.images, args.epochs))
+            seconds = ' '.join(f'{s:6.2f}' for s in runs[n][-1]['seconds'])
+            print(f'round {r+1}/{rounds}  {n:15} {seconds} s an epoch of {args.images:,}', flush=True)
+    c = {n: gather(v, args.images) for n, v in runs.items()}
+    quality, n_quality = [], args.quality or (args.images if args.quick else 60_000)
+    for n in ('muvae+clf', 'muvae-auto+clf'):
+        if n not in c: continue
+        run = c[n] if n_quality == args.images else start(n, n_quality, 3)
+        quality.append(dict(name=n) | {k: run[k] for k in ('precision', 'test_recon', 'test_kl', 'acc_mu', 'acc_z')})
+    machine = provenance() | dict(threads=THREADS)
+    result = dict(date=datetime.now(timezone.utc).date().isoformat(), note=args.note, quick=args.quick, machine=machine, rounds=rounds,
+                  images=args.images, epochs=args.epochs, batch=BATCH, minutes=(time.time() - begin) / 60, contenders=c, ratios=ratios(c),
+                  learning=check_learning(c), quality_images=n_quality, quality=quality)
+    print('\n' + '\n'.join(tell(result)))
+    if not args.json: return
+    path = Path(args.json)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
+    os.environ.setdefault('MPLBACKEND', 'agg')
+    picture(result).savefig(path.with_suffix('.png'), dpi=150)
+
+
+if __name__ == '__main__':
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('--quick', action='store_true', help='one round, about five minutes on two cores')
+    p.add_argument('--json', metavar='FILE', help='write the numbers here, and the picture beside it')
+    p.add_argument('--note', default='', help='a line that goes with the numbers, such as "other work was running"')
+    p.add_argument('--only', metavar='NAMES', help=f'with commas between: {", ".join(NAMES)}')
+    p.add_argument('--rounds', type=int, default=0)
+    p.add_argument('--images', type=int, default=IMAGES)
+    p.add_argument('--epochs', type=int, default=EPOCHS)
+    p.add_argument('--quality', type=int, help='images of the three epochs that bf16 and float32 are compared after')
+    p.add_argument('--contender', help=argparse.SUPPRESS)
+    args = p.parse_args()
+    contend(args.contender, args.images, args.epochs) if args.contender else main(args)
