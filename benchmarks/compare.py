@@ -43,7 +43,7 @@ def fresh_model():
 
 # Four ways to train it. Each takes (model, images, labels, epochs) and gives (seconds an epoch, classifier, what it says of itself).
 
-def pythae(model, images, labels, epochs, fused=False):
+def pythae(model, images, labels, epochs, fused=False, no_cuda=True):
     import torch
     from pythae.data.datasets import BaseDataset
     from pythae.models import VAE, VAEConfig
@@ -74,7 +74,7 @@ def pythae(model, images, labels, epochs, fused=False):
     vae = VAE(VAEConfig(input_dim=(1, 28, 28), latent_dim=model.latent_dim, reconstruction_loss='mse'), Encoder(), Decoder())
     with tempfile.TemporaryDirectory() as d:
         config = BaseTrainerConfig(output_dir=d, num_epochs=epochs, per_device_train_batch_size=BATCH, learning_rate=LR,
-                                   optimizer_params=dict(fused=True) if fused else None, no_cuda=True)
+                                   optimizer_params=dict(fused=True) if fused else None, no_cuda=no_cuda)
         BaseTrainer(vae, BaseDataset(images, torch.zeros(len(images))), training_config=config, callbacks=[Clock()]).train()
     return Clock.seconds, None, {}
 
@@ -231,10 +231,26 @@ def tell(result):
         if v is None: continue
         goal = '' if k not in GOALS else f"   asked for {GOALS[k]}: {'reached' if v >= GOALS[k] else 'not reached'}"
         yield f'{k:32} {v:5.2f} ×{goal}'
+    r = result['roofline']
+    yield (f"an image takes {r['flop_per_image']/1e6:.0f} MFLOP and moves {r['bytes_float32']/1e6:.1f} MB in float32, "
+           f"{r['bytes_bfloat16']/1e6:.1f} MB in bfloat16; this machine computes {r['flops_float32']/1e9:.0f} and {r['flops_bfloat16']/1e9:.0f} GFLOP/s and copies "
+           f"{r['copy_bytes_per_second']/1e9:.1f} GB/s")
+    for k, s, compute, move in bound(result):
+        yield f'{k:15} {s:6.1f} s an epoch; the arithmetic alone {compute:.1f} s, the bytes alone {move:.1f} s'
     for q in result['quality']:
         acc = f"accuracy {q['acc_mu']:.1f} % on μ, {q['acc_z']:.1f} % on z"
         after = f"quality after 3 × {result['quality_images']:,} images, {q['name']} ({q['precision']}):"
         yield f"{after:65} ‖x − x′‖² {q['test_recon']:.2f}  KL {q['test_kl']:.2f}  {acc}"
+
+
+def bound(result):
+    "Rows of (contender, its seconds an epoch, the seconds of the arithmetic alone at full speed, those of moving the bytes)"
+    r = result['roofline']
+    for k in ('muvae+clf', 'muvae-auto+clf'):
+        if k not in result['contenders']: continue
+        c = result['contenders'][k]
+        p = c['precision']
+        yield k, c['seconds_per_60000'], 60_000 * r['flop_per_image'] / r[f'flops_{p}'], 60_000 * r[f'bytes_{p}'] / r['copy_bytes_per_second']
 
 
 def picture(result):
@@ -279,10 +295,11 @@ def main(args):
         if n not in c: continue
         run = c[n] if n_quality == args.images else start(n, n_quality, 3)
         quality.append(dict(name=n) | {k: run[k] for k in ('precision', 'test_recon', 'test_kl', 'acc_mu', 'acc_z')})
+    roofline = start('roofline')
     machine = provenance() | dict(threads=THREADS)
     result = dict(date=datetime.now(timezone.utc).date().isoformat(), note=args.note, quick=args.quick, machine=machine, rounds=rounds,
                   images=args.images, epochs=args.epochs, batch=BATCH, minutes=(time.time() - begin) / 60, contenders=c, ratios=ratios(c),
-                  learning=check_learning(c), quality_images=n_quality, quality=quality)
+                  learning=check_learning(c), roofline=roofline, quality_images=n_quality, quality=quality)
     print('\n' + '\n'.join(tell(result)))
     if not args.json: return
     path = Path(args.json)
@@ -304,4 +321,6 @@ if __name__ == '__main__':
     p.add_argument('--quality', type=int, help='images of the three epochs that bf16 and float32 are compared after')
     p.add_argument('--contender', help=argparse.SUPPRESS)
     args = p.parse_args()
-    contend(args.contender, args.images, args.epochs) if args.contender else main(args)
+    if args.contender == 'roofline': print(json.dumps(__import__('scaling').roofline()))
+    elif args.contender: contend(args.contender, args.images, args.epochs)
+    else: main(args)

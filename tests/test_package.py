@@ -46,6 +46,13 @@ def test_light_imports(module, heavy):
     assert r.stdout == '[]\n', r.stdout + r.stderr
 
 
+@pytest.mark.parametrize('first, then, seconds', [('torch', 'muvae.losses', .3), ('sys', 'muvae.cli', .5)])
+def test_quick_imports(first, then, seconds):
+    "Processor time, so that other work does not count; `muvae_run --help` imports the second alone"
+    r = python(f'import time, {first}; start = time.process_time(); import {then}; print(time.process_time() - start)')
+    assert float(r.stdout) < seconds, r.stdout + r.stderr
+
+
 ARROWS = dict(data=(), losses=(), models=('losses',), metrics=(), plots=(), training=('losses', 'metrics', 'models'))
 
 
