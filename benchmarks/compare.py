@@ -233,7 +233,8 @@ def tell(result):
         yield f'{k:32} {v:5.2f} ×{goal}'
     r = result['roofline']
     yield (f"an image takes {r['flop_per_image']/1e6:.0f} MFLOP and moves {r['bytes_float32']/1e6:.1f} MB in float32, "
-           f"{r['bytes_bfloat16']/1e6:.1f} MB in bfloat16; this machine computes {r['flops_float32']/1e9:.0f} and {r['flops_bfloat16']/1e9:.0f} GFLOP/s and copies "
+           f"{r['bytes_bfloat16']/1e6:.1f} MB in bfloat16; "
+           f"this machine computes {r['flops_float32']/1e9:.0f} and {r['flops_bfloat16']/1e9:.0f} GFLOP/s and copies "
            f"{r['copy_bytes_per_second']/1e9:.1f} GB/s")
     for k, s, compute, move in bound(result):
         yield f'{k:15} {s:6.1f} s an epoch; the arithmetic alone {compute:.1f} s, the bytes alone {move:.1f} s'
@@ -250,7 +251,8 @@ def bound(result):
         if k not in result['contenders']: continue
         c = result['contenders'][k]
         p = c['precision']
-        yield k, c['seconds_per_60000'], 60_000 * r['flop_per_image'] / r[f'flops_{p}'], 60_000 * r[f'bytes_{p}'] / r['copy_bytes_per_second']
+        compute, move = r['flop_per_image'] / r[f'flops_{p}'], r[f'bytes_{p}'] / r['copy_bytes_per_second']
+        yield k, c['seconds_per_60000'], 60_000 * compute, 60_000 * move
 
 
 def picture(result):

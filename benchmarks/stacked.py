@@ -62,15 +62,16 @@ class Stack:
         self.kl, self.reg, self.bound = kl, reg, bound
         self.nets = dict(model=self._stack([Parts(self._model(c)) for c in configs]))
         if classifier: self.nets['classifier'] = self._stack([self._classifier(c) for c in configs])
-        self.opts = {k: torch.optim.Adam(p.values(), lr, fused=True, capturable=self.device.type == 'cuda') for k, (_, p) in self.nets.items()}
-        self.autocast = nullcontext if precision == 'float32' else partial(torch.autocast, self.device.type, torch.bfloat16, cache_enabled=False)
-        self.streams = [torch.cuda.Stream() for _ in configs] if way == 'streams' and self.device.type == 'cuda' else None
+        cuda, cast = self.device.type == 'cuda', partial(torch.autocast, self.device.type, torch.bfloat16, cache_enabled=False)
+        self.opts = {k: torch.optim.Adam(p.values(), lr, fused=True, capturable=cuda) for k, (_, p) in self.nets.items()}
+        self.autocast = cast if precision == 'bfloat16' else nullcontext
+        self.streams = [torch.cuda.Stream() for _ in configs] if way == 'streams' and cuda else None
         S, self.steps, D = len(configs), self.images.shape[1] // batch, configs[0].latent
         self.order = torch.zeros(S, self.steps, batch, dtype=torch.int64, device=device)
         self.eps = torch.zeros(S, self.steps, batch, D, device=device)
         self.k, self.total = torch.zeros(1, dtype=torch.int64, device=device), torch.zeros(3, S, device=device)
         self.epochs, self.graph = 0, None
-        if self.device.type == 'cuda' if graph is None else graph: self._capture()
+        if cuda if graph is None else graph: self._capture()
 
     def _model(self, config):
         m = make_model(config)
@@ -169,7 +170,8 @@ class Stack:
         self.epochs += 1
         means = (self.total / steps).cpu()
         bad = ~means.isfinite().all(0)
-        if bad.any(): raise NonFiniteLoss(f'{[self.configs[i].name for i in bad.nonzero()[:, 0]]}: a loss became NaN in epoch {self.epochs}')
+        names = [f'{c.name} seed {c.seed}' for c, b in zip(self.configs, bad) if b]
+        if names: raise NonFiniteLoss(f'a loss became NaN or infinite in epoch {self.epochs}: {", ".join(names)}')
         return dict(zip(('recon', 'loss', 'classifier'), means))
 
     # out of the stack, and back
