@@ -37,10 +37,10 @@ def made_from(
     def said(values): return ' and '.join(dict.fromkeys(map(str, values)))
     names, made = {}, [o for r in runs for o in (r.provenance, *r.provenance.get('continued', []))]
     for r in runs: names.setdefault(r.config.dataset, []).append(r.config.name.split('/')[1])
-    minutes = dict.fromkeys(f"{t/60:.0f}" for t in sorted(r.results['seconds'] for r in (runs)))
+    minutes = dict.fromkeys(f"{t/60:.0f}" for t in sorted(r.results['seconds'] for r in runs))
     return '; '.join([
         ' and '.join(f"{d}/{', '.join(dict.fromkeys(m))}" for d, m in names.items()),
-        f"seed {said(r.config.seed for r in runs)}, {said(r.results['epochs'] for r in runs)} epochs",
+        f"seed {said(r.config.seed for r in runs)}, epochs {said(r.results['epochs'] for r in runs)}",
         f"steps in {said(r.config.precision for r in runs)}, {' to '.join([*minutes][::max(1, len(minutes)-1)])} minutes a run",
         f"{said(o['hardware'] for o in made if 'hardware' in o)}, PyTorch {said(o['torch'].split('+')[0] for o in made if 'torch' in o)}",
         f"commit {said(o['commit'] for o in made if 'commit' in o)}"])
@@ -264,6 +264,7 @@ def fig_07(
             end = (reach or PAPER_RANGE).get(m, 2.)
             seen = '' if c.clip is None else f'; bound of ‖μ‖ in training {c.clip * c.latent**.5:.2f}'
             show_tile(ax, traverse(r.model(), end, steps), steps, f"{model_style(m)['label']}, ±{end:g}{seen}", model_style(m)['color'])
+            ax.images[0].set(cmap=plt.get_cmap('gray', 64), interpolation_stage='data')  # 64 greys make half the file
             _ruler(ax, r, end, steps)
     return fig
 

@@ -21,7 +21,7 @@ def test_missing_runs_are_said(sh, small, tmp_path):
     lines = [f'Figure 8 is left out: there is no run mnist/vae in {small}', 'muvae_figures: 1 of 6 figures left out']
     assert r.stderr.strip().splitlines() == lines
     assert sorted(p.name for p in (tmp_path/'out').iterdir()) == [f'figure_{n:02}.png' for n in (2, 4, 5, 6, 7)]
-    assert r.stdout.count('digits/toy-vae-d10') == 5 and 'seed 0, 1 epoch' in r.stdout
+    assert r.stdout.count('digits/toy-vae-d10') == 5 and 'seed 0, epochs 1' in r.stdout
 
 
 def test_tsne_is_kept(sh, small, tmp_path):
@@ -35,7 +35,7 @@ def test_tsne_is_kept(sh, small, tmp_path):
     assert first.stdout.count('is computed') == 8 and 'kept with the runs' not in first.stdout
     assert second.stdout.count('is computed') == 0 and 'kept with the runs' in second.stdout
     weights = root/'mnist/mu3/seed0/model.safetensors'
-    weights.write_bytes((root/'mnist/mu6/seed0/model.safetensors').read_bytes())
+    weights.write_bytes((root/'mnist/vae/seed0/model.safetensors').read_bytes())
     third = draw()
     assert third.returncode == 0 and third.stdout.count('is computed') == 1
     assert (tmp_path/'out/figure_03.pdf').read_bytes().startswith(b'%PDF')

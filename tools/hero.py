@@ -1,4 +1,4 @@
-"""The moving picture of the front page: nbs/images/traversal.webp, and one frame of it as traversal.png
+"""The moving picture of the front page: nbs/images/traversal.webp, and one frame of it, for who wants no motion: traversal-still.webp
 
     python tools/hero.py            from the runs that come with the package; seconds, no training and no data
 
@@ -20,7 +20,7 @@ from muvae.widgets import code_spread
 
 START, REACH, FRAMES, PERIOD = 'T-shirt/top', 2., 40, 4.  # class of the image, spreads, frames of a loop, its seconds
 CELL, GAP, PAD, BETWEEN, HEAD, TRACK, FOOT, COLS = 84, 4, 9, 24, 58, 30, 34, 2  # pixels; units in a row
-LIMIT, DARK = 400_000, (17, 18, 21)                     # bytes; of the panels, close to the decoders' black
+LIMIT, DARK, SAME = 400_000, (17, 18, 21), .004         # bytes; ground of the panels; a change of one grey level is none
 ROWS = 10//COLS
 PANEL = COLS*CELL + (COLS - 1)*GAP + 2*PAD
 WIDTH, BOTTOM = 4*PANEL + 3*BETWEEN, HEAD + ROWS*(CELL + GAP) - GAP + 2*PAD + TRACK
@@ -94,10 +94,13 @@ def track(frame, color):
     return smooth((PANEL, TRACK), draw).convert('RGB')
 
 
-def picture(frame, ground, moves):
+def picture(frame, ground, moves, shown=None):
+    "`ground` with the cells of `frame`; where `shown` has what each cell shows now, only those that look different by now, and noted there"
     out = ground.copy()
     for i, (m, walk) in enumerate(zip(PAPER_MODELS, moves)):
         for unit, image in enumerate(walk[frame]):
+            if shown is not None and np.abs(image - shown[i, unit]).mean() < SAME: continue
+            if shown is not None: shown[i, unit] = image
             cell = tinted(image, COLORS[m]).resize((CELL, CELL), Image.Resampling.BICUBIC)
             out.paste(cell, (left(i) + PAD + unit % COLS*(CELL + GAP), HEAD + PAD + unit//COLS*(CELL + GAP)))
         out.paste(track(frame, COLORS[m]), (left(i), BOTTOM - PAD - TRACK))
@@ -110,7 +113,7 @@ def chunk(tag, data): return tag + len(data).to_bytes(4, 'little') + data + b'\0
 def encoded(image, quality):
     "The chunks of `image` as a WebP that say what it looks like: ALPH and VP8"
     out, found, at = io.BytesIO(), [], 12
-    image.save(out, 'webp', quality=quality, method=6)
+    image.save(out, 'webp', quality=quality, method=4)
     data = out.getvalue()
     while at < len(data):
         tag, size = data[at:at+4], int.from_bytes(data[at+4:at+8], 'little')
@@ -120,15 +123,15 @@ def encoded(image, quality):
 
 
 def animation(frames, quality):
-    """An animated WebP: the first frame whole, of the others the panels alone, each at full quality.
+    """An animated WebP of `frames`: the first whole, the others laid over it, panels alone.
 
-    Pillow's encoder would go on from the last frame and leave what has changed little as it was, which shows as blocks in dark cloth."""
+    Pillow's own encoder decides by the pixel what has changed, which leaves blocks in dark cloth; here it is whole cells."""
     def le(value, size=3): return int(value).to_bytes(size, 'little')
-    def anmf(image, y):
-        head = le(0) + le(y//2) + le(image.width - 1) + le(image.height - 1) + le(round(1000*PERIOD/FRAMES)) + b'\2'  # 2: do not blend
-        return chunk(b'ANMF', head + encoded(image, quality))
+    def anmf(image, y=0):
+        place = le(0) + le(y//2) + le(image.width - 1) + le(image.height - 1)
+        return chunk(b'ANMF', place + le(round(1000*PERIOD/FRAMES)) + b'\0' + encoded(image, quality))
     flags = 0x12  # it moves, and it is transparent
-    parts = [chunk(b'VP8X', le(flags, 4) + le(WIDTH - 1) + le(HEIGHT - 1)), chunk(b'ANIM', bytes(6)), anmf(frames[0], 0)]
+    parts = [chunk(b'VP8X', le(flags, 4) + le(WIDTH - 1) + le(HEIGHT - 1)), chunk(b'ANIM', bytes(6)), anmf(frames[0])]
     parts += [anmf(f.crop((0, HEAD, WIDTH, BOTTOM)), HEAD) for f in frames[1:]]
     return chunk(b'RIFF', b'WEBP' + b''.join(parts))
 
@@ -136,16 +139,18 @@ def animation(frames, quality):
 def main(out):
     torch.set_num_threads(1)
     runs = [load_run(f'fashion_mnist/{m}') for m in PAPER_MODELS]
-    moves, ground = [walks(r) for r in runs], still(runs)
-    frames = [picture(k, ground, moves) for k in range(FRAMES)]
-    for quality in range(66, 20, -6):
+    moves, ground = np.stack([walks(r) for r in runs]), still(runs)
+    shown = np.full_like(moves[:, 0], np.inf)
+    empty = Image.new('RGBA', ground.size, (*DARK, 0))
+    frames = [picture(k, empty if k else ground, moves, shown) for k in range(FRAMES)]
+    for quality in range(68, 20, -6):
         data = animation(frames, quality)
         if len(data) <= LIMIT: break
     else: sys.exit(f'{len(data):,} bytes, more than {LIMIT:,}')
     (out/'traversal.webp').write_bytes(data)
-    frames[FRAMES//4].quantize(255, method=Image.Quantize.FASTOCTREE).save(out/'traversal.png', optimize=True)
+    picture(FRAMES//4, ground, moves).save(out/'traversal-still.webp', quality=90, method=6)
     print(f'traversal.webp: {WIDTH} × {HEIGHT}, {FRAMES} frames, quality {quality}, {len(data):,} bytes')
-    print(f"traversal.png: {(out/'traversal.png').stat().st_size:,} bytes")
+    print(f"traversal-still.webp: {(out/'traversal-still.webp').stat().st_size:,} bytes")
 
 
 if __name__ == '__main__': main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent/'nbs/images')
