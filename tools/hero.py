@@ -1,6 +1,6 @@
-"""The moving picture of the front page: nbs/images/traversal.webp, and one frame of it, for who wants no motion: traversal-still.webp
+"""The pictures of the front page in nbs/images: traversal.webp, one frame of it for who wants no motion, and reconstructions.png, Figure 5
 
-    python tools/hero.py            from the runs that come with the package; seconds, no training and no data
+    python tools/hero.py            from the runs that come with the package; seconds, no training
 
 One test image, encoded by the four models of Fashion-MNIST. A cell is a unit of a code, and in it that unit alone walks from two spreads
 below its mean to two above and back, while the other nine stay as the image has them. The spread is the standard deviation of z over the
@@ -14,7 +14,9 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
+from muvae.data import load
 from muvae.experiments import PAPER_MODELS, load_run
+from muvae.figures import fig_05
 from muvae.plots import COLORS, INK, NAMES, style
 from muvae.widgets import code_spread
 
@@ -150,6 +152,7 @@ def main(out):
     (out/'traversal.webp').write_bytes(data)
     picture(FRAMES//4, ground, moves).save(out/'traversal-still.webp', quality=90, method=6)
     print(f'traversal.webp: {WIDTH} × {HEIGHT}, {FRAMES} frames, quality {quality}, {len(data):,} bytes')
+    with style(): fig_05(runs, load('fashion_mnist', 'test')[0]).savefig(out/'reconstructions.png', dpi=100)
     print(f"traversal-still.webp: {(out/'traversal-still.webp').stat().st_size:,} bytes")
 
 
