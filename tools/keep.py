@@ -27,13 +27,14 @@ def keep(folder, out):
     run = Run(folder)
     name, reading = run.config.name, 'readings' in out.relative_to(target).parts
     out.mkdir(parents=True, exist_ok=True)
-    for file in 'config.json', 'metrics.csv', 'results.json': shutil.copy(folder/file, out)
+    for file in 'config.json', 'metrics.csv': shutil.copy(folder/file, out)
     if run.config.model == 'toy':
         write_tensors(out/'codes.safetensors', half(run.codes()))
         if name.split('/')[1] in decoders: write_tensors(out/'decoder.safetensors', half(run.model().decoder.state_dict()))
     elif reading: write_tensors(out/'model.safetensors', half(run.model().state_dict()))
     elif run.config.seed == 0 and name in PAPER_GRID:
         for file in 'model.safetensors', 'predictions.safetensors': shutil.copy(folder/file, out)
+    shutil.copy(folder/'results.json', out)  # last: it says that the rest is there
 
 
 if __name__ == '__main__':
