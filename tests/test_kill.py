@@ -55,6 +55,18 @@ def test_killed_run_goes_on_bit_for_bit(sh, tmp_path, args, kills):
     assert_same(cut, whole)
 
 
+def test_killed_fast_run(sh, tmp_path):
+    "With --precision auto: what was chosen at the start is kept, and choosing it by name gives the same bits"
+    cut, whole = tmp_path/'cut', tmp_path/'whole'
+    assert 1 <= kill_at(['muvae_run', *TOY, '--precision', 'auto', '--out', cut], tmp_path, cut, 1) < 5
+    chosen = json.loads((cut/'config.json').read_text())['config']['precision']
+    again = sh('muvae_run', *TOY, '--precision', 'auto', '--out', cut)
+    assert again.returncode == 0, again.stderr
+    assert sh('muvae_run', *TOY, '--precision', chosen, '--out', whole).returncode == 0
+    for name in FILES[:-1]: assert (cut/name).read_bytes() == (whole/name).read_bytes(), name
+    assert rows(cut) == rows(whole) and results(cut) == results(whole)
+
+
 def test_killed_before_the_first_checkpoint(sh, tmp_path):
     cut, whole, args = tmp_path/'cut', tmp_path/'whole', [*TOY[:-1], '1']
     p, end = start(['muvae_run', *args, '--out', cut], tmp_path), time.time() + 60
