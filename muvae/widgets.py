@@ -470,7 +470,8 @@ def run_browser(
 ):              # → ipywidgets VBox
     "Choose among `runs`: their curves, and `n` images of each, decoded from codes drawn as widely as the model's means lie"
     w, models = _ipywidgets(), {}
-    runs = committed_runs() if runs is None else runs if isinstance(runs, dict) else {r.config.name + f'/seed{r.config.seed}' * (r.config.seed > 0): r for r in runs}
+    def name(r): return r.config.name + f'/seed{r.config.seed}' * (r.config.seed > 0)
+    runs = committed_runs() if runs is None else runs if isinstance(runs, dict) else {name(r): r for r in runs}
     if not runs: raise ValueError('`runs` should hold at least one finished run')
     columns = [c for c in next(iter(runs.values())).metrics[0] if c not in ('epoch', 'seconds')]
     choose = w.SelectMultiple(options=list(runs), value=list(runs)[:4], rows=min(8, len(runs)), description='runs')

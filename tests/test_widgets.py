@@ -1,6 +1,5 @@
 "The widgets as a reader meets them: in Chromium (playwright), from a file on disk; `make test-browser` runs these"
 import re
-from pathlib import Path
 
 import pytest
 import torch
