@@ -30,7 +30,8 @@ def run(file):
 
 
 files = [*(root/'tests').glob('test_*.py'), *(root/'nbs').glob('*.ipynb')]
-slow_first = sorted(files, key=lambda f: (f.stem not in ('test_kill', 'test_cli', '09_cli', '07_figures', '05_training'), f.name))
+LONG = 'test_kill', 'test_cli', 'test_figures', 'test_runs', '09_cli', '07_figures', '10_toy_latent_clipping', '13_readings'
+slow_first = sorted(files, key=lambda f: (LONG.index(f.stem) if f.stem in LONG else len(LONG), f.name))
 with ThreadPoolExecutor(2) as pool: passed, failed, skipped = map(sum, zip(*pool.map(run, slow_first)))
 print(f'\n{passed} passed, {failed} failed' + f', {skipped} skipped' * (skipped > 0))
 sys.exit(failed > 0)
