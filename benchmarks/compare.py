@@ -278,6 +278,15 @@ def picture(result):
     return fig
 
 
+def save(result, file, picture):
+    "Write the numbers to `file` and `picture` of them beside it"
+    path = Path(file)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
+    os.environ.setdefault('MPLBACKEND', 'agg')
+    picture(result).savefig(path.with_suffix('.png'), dpi=150)
+
+
 def main(args):
     from importlib.util import find_spec
     from muvae.data import load
@@ -303,12 +312,7 @@ def main(args):
                   images=args.images, epochs=args.epochs, batch=BATCH, minutes=(time.time() - begin) / 60, contenders=c, ratios=ratios(c),
                   learning=check_learning(c), roofline=roofline, quality_images=n_quality, quality=quality)
     print('\n' + '\n'.join(tell(result)))
-    if not args.json: return
-    path = Path(args.json)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
-    os.environ.setdefault('MPLBACKEND', 'agg')
-    picture(result).savefig(path.with_suffix('.png'), dpi=150)
+    if args.json: save(result, args.json, picture)
 
 
 if __name__ == '__main__':

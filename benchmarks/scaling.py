@@ -5,13 +5,14 @@
 
 Each row takes whole alternating steps (VAE and classifier) over the same images and says what a model and an image cost; rows take turns.
 """
-import argparse, json, os, statistics, sys, time
+import argparse, statistics, sys, time
 from datetime import datetime, timezone
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # from a checkout, without installing it
 
 import torch
+from compare import save
 from muvae.experiments import PAPER_MODELS, Config, make_model, provenance
 from muvae.losses import mu_loss
 from muvae.models import LatentClassifier
@@ -177,12 +178,7 @@ def main(args):
                   machine=provenance(args.device), sweeps=sweeps(args.device, args.precision, args.quick))
     result['minutes'] = (time.time() - begin) / 60
     print('\n' + '\n'.join(table(result)))
-    if not args.json: return
-    path = Path(args.json)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result, indent=1) + '\n', encoding='utf-8')
-    os.environ.setdefault('MPLBACKEND', 'agg')
-    picture(result).savefig(path.with_suffix('.png'), dpi=150)
+    if args.json: save(result, args.json, picture)
 
 
 if __name__ == '__main__':

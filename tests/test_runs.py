@@ -45,7 +45,9 @@ def test_codes_give_the_committed_numbers(name):
 @torch.no_grad()
 def test_half_weights_give_the_committed_numbers(name):
     run, images = load_run(FOLDER/'readings/fashion_mnist'/name), load('fashion_mnist', 'test')[0][:1000]
-    mu = encode_all(run.model(), images)[0]
+    model = run.model()
+    mu = encode_all(model, images)[0]
+    assert recon_loss(model.decode(mu), images).item() == pytest.approx(run.results['test_recon_mu'], rel=.05)  # of a tenth of the images
     assert mu.norm(dim=1).mean().item() == pytest.approx(run.results['test_mu_norm'], rel=.03)
 
 

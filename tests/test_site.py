@@ -14,7 +14,7 @@ PAGES = sorted(p.name for p in DOCS.glob('*.html'))
 
 @pytest.fixture(autouse=True)
 def site(chromium):
-    if not PAGES: pytest.skip('no site in _docs: make docs builds it')
+    if not PAGES: pytest.fail('no site in _docs: make docs builds it')
 
 
 class Quiet(SimpleHTTPRequestHandler):
