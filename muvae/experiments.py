@@ -131,11 +131,16 @@ class Run:
     @cached_property
     def metrics(self): return read_rows(self.folder/'metrics.csv')
     def _weights(self, net, file):
-        net.load_state_dict(load_file(self.folder/file))
+        if not (self.folder/file).exists(): raise ValueError(f'{self.folder} holds no {file}; run it again to have it')
+        net.load_state_dict({k: v.float() for k, v in load_file(self.folder/file).items()})  # kept in float16, perhaps
         return net.eval()
     def model(self):
         "The trained autoencoder, on the CPU, in eval mode"
         return self._weights(make_model(self.config), 'model.safetensors')
+    def decoder(self):
+        "The trained decoder, on the CPU, in eval mode; of a toy run that came with the package it may be all there is"
+        if (self.folder/'model.safetensors').exists(): return self.model().decoder
+        return self._weights(make_model(self.config).decoder, 'decoder.safetensors')
     def classifier(self):
         "The trained classifier, on the CPU, in eval mode"
         return self._weights(LatentClassifier(self.config.latent), 'classifier.safetensors')
@@ -145,7 +150,9 @@ class Run:
     def codes(self):
         "Codes of the test set: {'mu', 'logvar', 'z'}, each (N, latent) float32, as stored (float16) or encoded anew"
         stored = self.folder/'codes.safetensors'
-        if stored.exists(): return {k: v.float() for k, v in load_file(stored).items()}
+        if stored.exists():
+            codes = {k: v.float() for k, v in load_file(stored).items()}
+            return dict(z=_noisy(codes['mu'], codes['logvar'], self.config.seed)) | codes
         return dict(zip(('mu', 'logvar', 'z'), encode_all(self.model(), load(self.config.dataset, 'test')[0], self.config.seed)))
     def __repr__(self): return f'Run({str(self.folder)!r}: {self.config.name}, seed {self.config.seed}, {len(self.metrics)} epochs)'
 
@@ -173,13 +180,17 @@ def _results(folder):
     except (OSError, json.JSONDecodeError): return None
 
 # %% ../nbs/06_experiments.ipynb #daa00a70
+def _noisy(mu, logvar, seed):
+    "A sample of each code, its noise from `seed`"
+    with torch.random.fork_rng([]):
+        seed_all(seed, 'results')
+        return reparameterize(mu, logvar)
+
 @torch.no_grad()
 def encode_all(model, images, seed=0):  # → mu, logvar and a sample z, each (N, latent), on the CPU
     "Codes of all `images`; the noise of z comes from `seed`"
-    with torch.random.fork_rng([]):
-        seed_all(seed, 'results')
-        mu, logvar = (torch.cat(o) for o in zip(*(model.cpu().encode(x) for x in images.cpu().split(1000))))
-        return mu, logvar, mu if model.deterministic else reparameterize(mu, logvar)
+    mu, logvar = (torch.cat(o) for o in zip(*(model.cpu().encode(x) for x in images.cpu().split(1000))))
+    return mu, logvar, mu if model.deterministic else _noisy(mu, logvar, seed)
 
 def summarize(mu, logvar, z, rows) -> dict:
     "The results of a finished run: last row, KL and spread of each unit, MMD² of the codes to the prior, seconds"

@@ -153,16 +153,16 @@ def fig_03(
 # %% ../nbs/07_figures.ipynb #c10ce9dc
 def fig_04(
     runs,         # finished runs, one for each model, of equal code size
-    images,       # (N, 1, 28, 28) test images
+    images=None,  # (N, 1, 28, 28) images to encode; None: the test set of each run
     reading='z',  # histogram of the sample "z" or of the mean "mu"
 ):                # → matplotlib Figure
     "Figure 4: the codes of `images`, one histogram for each unit of each of `runs`, and the prior's density"
-    n = runs[0].config.latent
+    n, encode = runs[0].config.latent, lambda r: dict(zip(('mu', 'logvar', 'z'), encode_all(r.model(), images)))
     with style():
         fig, axs = plt.subplots(len(runs), n, figsize=(8.4, 1.15*len(runs)), layout='constrained', squeeze=False, sharex='row')
         for row, r in zip(axs, runs):
-            look, (mu, _, z) = model_style(model_of(r)), encode_all(r.model(), images)
-            codes, active = z if reading == 'z' else mu, unit_variance(mu) > 0.01
+            look, all_codes = model_style(model_of(r)), r.codes() if images is None else encode(r)
+            codes, active = all_codes[reading], unit_variance(all_codes['mu']) > 0.01
             reach = max(4., codes.abs().quantile(.999).item())
             tick = max(t for t in (3, 5, 10, 20, 50, 100) if t <= max(3, .85*reach))
             grid = torch.linspace(-reach, reach, 200)
@@ -289,4 +289,4 @@ def paper_figure(
     test = lambda r: load(r.config.dataset, 'test')
     if draw is fig_01: return draw(runs, test(runs[0])[1])
     if draw is fig_03: return draw(runs, [run_tsne(r) for r in runs], {r.config.dataset: test(r)[1] for r in runs})
-    return draw(runs, test(runs[0])[0]) if draw in (fig_04, fig_05) else draw(runs)
+    return draw(runs, test(runs[0])[0]) if draw is fig_05 else draw(runs)

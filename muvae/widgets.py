@@ -13,17 +13,17 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np, torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
-from safetensors.torch import load_file
 from torch import nn
 
 from .data import CLASSES, load
 from .experiments import Run, make_model
 from .figures import model_of
 from .losses import LOGVAR_TERMS, MEAN_TERMS, clip_latent, kl_divergence
-from .metrics import unit_variance
+from .metrics import _evaluating, unit_variance
 from .plots import CLASS_COLORS, COLORS, INK, curves, model_style, style, tile
 
 # %% ../nbs/08_widgets.ipynb #330ddc43
@@ -97,7 +97,8 @@ def code_spread(
         labels = [CLASSES[config.dataset][i] for i in load(config.dataset, 'test')[1].tolist()]
     else:
         device, noisy = next(model_or_run.parameters()).device, not getattr(model_or_run, 'deterministic', False)
-        mu, logvar = (torch.cat(o).float().cpu() for o in zip(*(model_or_run.encode(x.to(device)) for x in images.split(1000))))
+        with _evaluating(model_or_run): codes = [model_or_run.encode(x.to(device)) for x in images.split(1000)]
+        mu, logvar = (torch.cat(o).float().cpu() for o in zip(*codes))
     variance = unit_variance(mu)
     total = variance + (logvar.exp().mean(0) if noisy else 0)
     firsts = {n: _round(mu[list(labels).index(n)]) for n in sorted(set(labels))} if labels is not None else {}
@@ -105,14 +106,11 @@ def code_spread(
 
 # %% ../nbs/08_widgets.ipynb #575e9373
 def _model(model_or_run):
-    "An autoencoder in eval mode, from a run (of a toy run perhaps the decoder alone has been kept) or as it is given"
+    "The autoencoder of a run (its encoder untrained where the decoder alone has been kept), or the model as it is given"
     if not isinstance(model_or_run, Run): return model_or_run
-    r = model_or_run
-    if (r.folder/'model.safetensors').exists(): return r.model()
-    model = make_model(r.config)
-    if not (r.folder/'decoder.safetensors').exists(): raise ValueError(f'{r.folder} holds no weights; run it again to have them')
-    model.decoder.load_state_dict({k: v.float() for k, v in load_file(r.folder/'decoder.safetensors').items()})
-    return model.eval()
+    model = make_model(model_or_run.config).eval()
+    model.decoder = model_or_run.decoder()
+    return model
 
 def _label(model_or_run):
     if not isinstance(model_or_run, Run): return dict(label=type(model_or_run).__name__, color=INK)
@@ -155,7 +153,7 @@ def pack(
     mean, std = torch.tensor(codes['mean']), torch.tensor(codes['std'])
     first = next(model.parameters())
     ends = torch.stack([mean + s*reach*std.diag() for s in (-1, 1)]).to(first)
-    low, high = (model.decoder.eval()(z).float().cpu() for z in ends)
+    with _evaluating(model.decoder): low, high = (model.decoder(z).float().cpu() for z in ends)
     data = _base64(weights, precision)
     units = dict(mean=codes['mean'], spread=codes['std'], active=[v > .01 for v in codes['variance']] if measured else None,
                  starts=codes.get('starts'), effect=_round((high - low).flatten(1).norm(dim=1), 4))
@@ -264,8 +262,8 @@ def plane_explorer(
     codes = codes.detach().float().cpu()[:most]
     bound = factor * math.sqrt(2) if factor else None
     extent = max(1.25*bound if bound else 0., 1.08*codes.abs().quantile(.995).item(), 3.)
-    decode = lambda z: model.decoder.eval()(z.to(first)).cpu()
-    amounts, pictures = plane_images(decode, extent, knots, rank)
+    decode = lambda z: model.decoder(z.to(first)).cpu()
+    with _evaluating(model.decoder): (amounts, pictures), shape = plane_images(decode, extent, knots, rank), decode(torch.zeros(1, 2)).shape[1:]
     amount_scales = (amounts.abs().amax(0).clamp(min=1e-12) / 32767).tolist()  # one for each picture; the page reads knot by knot
     packed = _base64((amounts / torch.tensor(amount_scales)).round().clamp(-32767, 32767), 'int16')
     pictures, scales = _int16(pictures)
@@ -273,7 +271,7 @@ def plane_explorer(
     ticks = [t for t in range(-9*step, 9*step+1, step) if abs(t) < .93*extent]
     scene = dict(extent=extent, radius=bound, factor=factor, codes=_base64((codes/unit).round(), 'int16'), unit=unit, hues=CLASS_COLORS,
                  ticks=ticks, labels=labels[:most].tolist() if labels is not None else None, start=[.3*extent, .2*extent])
-    grid = dict(knots=knots, rank=rank, shape=tuple(decode(torch.zeros(1, 2)).shape[1:]), amounts=packed, amountScales=amount_scales,
+    grid = dict(knots=knots, rank=rank, shape=tuple(shape), amounts=packed, amountScales=amount_scales,
                 pictures=pictures, scales=scales)
     return _fragment('plane', _label(model_or_run) | (dict(label=label) if label else {}) | scene | grid, 'Explore the latent plane')
 
@@ -319,20 +317,32 @@ def _attended():
     try: return getattr(get_ipython().kernel, '_allow_stdin', True)
     except (NameError, AttributeError): return True
 
-def _png(grey, scale=8):
-    "PNG of a picture (height, width) or (height, width, 3 or 4) in [0, 1], `scale` times as large; NaN is transparent"
+def _png(pixels):
+    "PNG of `pixels`: (height, width) or (height, width, 3 or 4) bytes"
     from PIL import Image
-    if torch.is_tensor(grey): grey = grey.detach().cpu().float().numpy()
-    if np.isnan(grey).any(): grey = np.stack([np.nan_to_num(grey)]*3 + [1. - np.isnan(grey)], -1)
-    image, out = Image.fromarray((grey*255 + .5).astype('uint8')), io.BytesIO()
-    image.resize((image.width*scale, image.height*scale), Image.NEAREST).save(out, 'png', compress_level=1)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, 'png', compress_level=1)
     return out.getvalue()
 
-def _draw(fig):
-    "PNG of a matplotlib figure"
-    out = io.BytesIO()
-    fig.savefig(out, format='png', dpi=fig.dpi, transparent=True, pil_kwargs=dict(compress_level=1))
-    return out.getvalue()
+def _image_png(grey, scale=8):
+    "PNG of an image (height, width) or (height, width, 3) in [0, 1], `scale` times as large; NaN is transparent"
+    grey = np.asarray(grey.detach().cpu().float() if torch.is_tensor(grey) else grey)
+    if np.isnan(grey).any(): grey = np.stack([np.nan_to_num(grey)]*3 + [1. - np.isnan(grey)], -1)
+    return _png((grey*255 + .5).astype('uint8').repeat(scale, 0).repeat(scale, 1))
+
+class _Live:
+    "A transparent figure of which `moving` alone is drawn at every call; the rest has been drawn once"
+    def __init__(self, fig, *moving):
+        self.fig, self.canvas, self.moving = fig, FigureCanvasAgg(fig), moving
+        for patch in (fig.patch, *(ax.patch for ax in fig.axes)): patch.set_alpha(0)
+        for o in moving: o.set_animated(True)
+        self.canvas.draw()
+        self.rest = self.canvas.copy_from_bbox(fig.bbox)
+
+    def __call__(self):
+        self.canvas.restore_region(self.rest)
+        for o in self.moving: self.fig.draw_artist(o)
+        return _png(np.asarray(self.canvas.buffer_rgba()))
 
 def _panel(picture, *controls):
     "`controls` below the image `picture`; batch executions see the picture alone"
@@ -353,7 +363,7 @@ def latent_sliders(
     reach=3.0,     # how far a slider goes either way, in standard deviations of the codes
 ):                 # → ipywidgets VBox
     "A slider for each latent of `model_or_run` and the image it decodes, by the kernel"
-    w, model = _ipywidgets(), _model(model_or_run).eval()
+    w, model = _ipywidgets(), _model(model_or_run)
     D, decode = _latent(model), getattr(model, 'decode', None) or model.decoder
     measured = isinstance(model_or_run, Run) or images is not None
     spread = code_spread(model_or_run, images) if measured else dict(mean=[0.]*D, std=[1.]*D, variance=[1.]*D)
@@ -361,11 +371,10 @@ def latent_sliders(
     sliders = [w.FloatSlider(value=m, min=m - reach*s, max=m + reach*s, step=s/20, readout_format='.2f',
                              description=f'z{i+1}' + ' (collapsed)'*(v <= .01), style=dict(description_width='6em'))
                for i, (m, s, v) in enumerate(zip(spread['mean'], spread['std'], spread['variance']))]
-    @torch.no_grad()
     def show(_=None):
         if busy: return
-        image = decode(torch.tensor([[s.value for s in sliders]]).to(first))[0].float().cpu()
-        picture.value = _png(image[0] if len(image) == 1 else image.permute(1, 2, 0))
+        with _evaluating(model): image = decode(torch.tensor([[s.value for s in sliders]]).to(first))[0].float().cpu()
+        picture.value = _image_png(image[0] if len(image) == 1 else image.permute(1, 2, 0))
     def put(values):
         busy.append(True)  # one picture for all sliders
         for s, v in zip(sliders, values): s.value = v
@@ -399,14 +408,16 @@ def clip_slider(
         dots, circle = ax.scatter(*codes.T, s=5, c=colors, linewidths=0), Circle((0, 0), 1, fill=False, color=INK, ls='--')
         ax.add_patch(circle)
         ax.set(xlim=(-extent, extent), ylim=(-extent, extent), aspect='equal')
+        title = ax.set_title('', loc='left', color=INK)
+    draw = _Live(fig, dots, circle, title)
     most_useful = codes.norm(dim=1).max().item()/math.sqrt(2)  # beyond it no code is held
     factor = w.FloatSlider(value=min(3., most_useful), min=.1, max=1.1*most_useful, step=.1, description='factor')
     def show(_=None):
         dots.set_offsets(clip_latent(codes, factor.value).numpy())
         circle.set_radius(factor.value*math.sqrt(2))
         held = (codes.norm(dim=1) > factor.value*math.sqrt(2)).float().mean().item()
-        ax.set_title(f'factor·√2 = {factor.value*math.sqrt(2):.2f} holds {100*held:.0f} % of the codes', loc='left', color=INK)
-        picture.value = _draw(fig)
+        title.set_text(f'factor·√2 = {factor.value*math.sqrt(2):.2f} holds {100*held:.0f} % of the codes')
+        picture.value = draw()
     factor.observe(show, 'value')
     show()
     return _panel(picture, factor)
@@ -437,21 +448,23 @@ def loss_sliders(
         shows = [ax.imshow(np.zeros((90, 120, 4)), extent=(-6, 6, -6, 3), origin='lower', aspect='equal') for ax in axs]
         arrows = [ax.annotate('', (0, 0), (1, 1), arrowprops=dict(arrowstyle='-|>', color=INK, lw=2)) for ax in axs]
         points = [ax.plot(0, 0, 'o', color=INK)[0] for ax in axs]
+        titles = [ax.set_title('', loc='left', color=c) for ax, c in zip(axs, (COLORS['vae'], COLORS['mu3']))]
         for ax in axs: ax.grid(False)
+    draw = _Live(fig, *shows, *arrows, *points, *titles)
     def show(_=None):
         k = {n: s.value for n, s in knobs.items()}
-        for ax, image, arrow, point, name, color in zip(axs, shows, arrows, points, ('vae', reading.value), (COLORS['vae'], COLORS['mu3'])):
+        for title, image, arrow, point, name in zip(titles, shows, arrows, points, ('vae', reading.value)):
             f = lambda m, v: regularizer_surface(m, v, name, k['beta'], k['factor'], k['S'], k['T'])
-            image.set_data(_bands(f(m, v), color))
+            image.set_data(_bands(f(m, v), title.get_color()))
             here = [torch.tensor(k[n], requires_grad=True) for n in ('mu', 'logvar')]
             value = f(*here)
             force = -torch.stack(torch.autograd.grad(value, here))
             shown = force * min(1., 3/max(force.norm().item(), 1e-9))
             arrow.xy, (x, y) = (k['mu'] + shown[0].item(), k['logvar'] + shown[1].item()), (k['mu'], k['logvar'])
             arrow.set_position((x, y)), point.set_data([x], [y])
-            title = 'β · KL' if name == 'vae' else f'|Σμ| + {name}'
-            ax.set_title(f'{title} = {value.item():.2f}, force ({force[0].item():+.2f}, {force[1].item():+.2f})', loc='left', color=color)
-        picture.value = _draw(fig)
+            what = 'β · KL' if name == 'vae' else f'|Σμ| + {name}'
+            title.set_text(f'{what} = {value.item():.2f}, force ({force[0].item():+.2f}, {force[1].item():+.2f})'.replace('-', '−'))
+        picture.value = draw()
     for s in (*knobs.values(), reading): s.observe(show, 'value')
     show()
     return _panel(picture, reading, _grid(list(knobs.values())))
@@ -464,14 +477,18 @@ def committed_runs() -> dict:  # {name: run}
     name = lambda p: p.parent.relative_to(home).as_posix().removesuffix('/seed0')
     return {name(p): Run(p.parent) for p in found}
 
+def _named(runs):
+    "{name: run}; the folder is the name of those that would have one name"
+    names = [r.config.name + f'/seed{r.config.seed}' * (r.config.seed > 0) for r in runs]
+    return {n if names.count(n) == 1 else str(r.folder): r for n, r in zip(names, runs)}
+
 def run_browser(
     runs=None,  # {name: run}, or a list of runs; None: those that came with the package
     n=24,       # samples a run
 ):              # → ipywidgets VBox
     "Choose among `runs`: their curves, and `n` images of each, decoded from codes drawn as widely as the model's means lie"
-    w, models = _ipywidgets(), {}
-    def name(r): return r.config.name + f'/seed{r.config.seed}' * (r.config.seed > 0)
-    runs = committed_runs() if runs is None else runs if isinstance(runs, dict) else {name(r): r for r in runs}
+    w, models, drawn = _ipywidgets(), {}, []
+    runs = committed_runs() if runs is None else runs if isinstance(runs, dict) else _named(runs)
     if not runs: raise ValueError('`runs` should hold at least one finished run')
     columns = [c for c in next(iter(runs.values())).metrics[0] if c not in ('epoch', 'seconds')]
     choose = w.SelectMultiple(options=list(runs), value=list(runs)[:4], rows=min(8, len(runs)), description='runs')
@@ -487,15 +504,22 @@ def run_browser(
             if (r.folder/'model.safetensors').exists() or (r.folder/'decoder.safetensors').exists():
                 var = torch.tensor(r.results['unit_variance'])
                 z = var.sqrt() * torch.randn(n, len(var), generator=torch.Generator().manual_seed(0))
-                models[name] = _png(tile(_model(r).decode(z), n), 1)
+                models[name] = _image_png(tile(r.decoder()(z), n), 1)
             else: models[name] = None
         return models[name]
-    def show(_=None):
-        with style():
+    def draw_curves():
+        ys = {name: [row[column.value] for row in runs[name].metrics] for name in choose.value}
+        if drawn != list(ys):
             ax.clear()
-            curves(ax, {name: [row[column.value] for row in runs[name].metrics] for name in choose.value}, column.value)
-            if len(choose.value) > 1: ax.legend(fontsize=8)
-            curve.value = _draw(fig)
+            curves(ax, ys)
+            if len(ys) > 1: ax.legend(fontsize=8)
+            drawn[:] = ys
+        for line, y in zip(ax.lines, ys.values()): line.set_ydata(y)
+        ax.relim(), ax.autoscale_view()
+        ax.set_title(column.value, loc='left', y=1)  # with a y matplotlib need not look for one
+        return _Live(fig)()
+    def show(_=None):
+        with style(): curve.value = draw_curves()
         rows = []
         for name in choose.value:
             png = draw_samples(name)

@@ -8,7 +8,7 @@ import muvae
 from muvae.data import load
 from muvae.experiments import PAPER_GRID, READING_MODELS, TOY_MODELS, encode_all, load_run
 from muvae.losses import kl_divergence, recon_loss
-from muvae.metrics import active_units
+from muvae.metrics import active_units, mmd2
 
 torch.set_num_threads(1)
 FOLDER = Path(muvae.__file__).parent/'runs'
@@ -20,15 +20,17 @@ def said(run, **now):
 
 @pytest.mark.parametrize('name', PAPER_GRID)
 @torch.no_grad()
-def test_weights_give_the_committed_numbers(name):
+def test_weights_give_the_committed_codes_and_those_the_numbers(name):
     run, (images, labels) = load_run(FOLDER/name), load(name.split('/')[0], 'test')
-    model = run.model()
-    mu, logvar, _ = encode_all(model, images)
+    model, codes = run.model(), run.codes()
+    mu, logvar = model.encode(images[:500])
+    for now, stored in (mu, codes['mu']), (logvar, codes['logvar']): torch.testing.assert_close(now, stored[:500], rtol=1e-3, atol=1e-3)
     if name.endswith('mu3'):  # decoding takes a while
-        errors = [recon_loss(model.decode(m), x) for m, x in zip(mu.split(1000), images.split(1000))]
+        errors = [recon_loss(model.decode(m), x) for m, x in zip(codes['mu'].split(1000), images.split(1000))]
         said(run, recon_mu=sum(errors).item()/len(errors))
-    said(run, kl=kl_divergence(mu, logvar).mean().item(), logvar=logvar.mean().item(),
-         mu_norm=mu.norm(dim=1).mean().item(), active_units=active_units(mu))
+    said(run, kl=kl_divergence(codes['mu'], codes['logvar']).mean().item(), logvar=codes['logvar'].mean().item(),
+         mu_norm=codes['mu'].norm(dim=1).mean().item(), active_units=active_units(codes['mu']))
+    assert float(mmd2(codes['z'][:5000].double())) == pytest.approx(run.results['test_mmd2'], rel=1e-3, abs=1e-4)  # the very noise
     assert 100*(run.predictions()['mu'] == labels).double().mean().item() == pytest.approx(run.results['test_acc_mu'], abs=.005)
     assert 100*(run.predictions()['z'] == labels).double().mean().item() == pytest.approx(run.results['test_acc_z'], abs=1.)  # other noise
 
