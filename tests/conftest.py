@@ -1,17 +1,63 @@
-import os, shutil, subprocess, sys
+import os, runpy, shutil, signal, subprocess, sys, time, traceback
 from pathlib import Path
 
 import pytest
 
+os.environ.setdefault('OMP_NUM_THREADS', '1')  # before PyTorch is imported: a fork of a process with threads may hang
 BIN = Path(sys.executable).parent
 
 
+class Forked:
+    "A console script in a fork of this process, which has imported PyTorch: on some machines that import takes longer than the command"
+    def __init__(self, args, cwd, out=os.devnull, err=os.devnull):
+        import muvae.experiments, muvae.figures  # noqa: F401
+        sys.stdout.flush(), sys.stderr.flush()
+        self.pid, self.returncode = os.fork(), None
+        if self.pid == 0: self._be(args, cwd, out, err)
+
+    def _be(self, args, cwd, out, err):
+        code = 1
+        try:
+            os.setsid()
+            for n, (path, flags) in enumerate([(os.devnull, os.O_RDONLY), *((p, os.O_WRONLY | os.O_CREAT) for p in (out, err))]):
+                os.dup2(os.open(path, flags), n)
+            sys.stdin, sys.stdout, sys.stderr = (open(n, m, closefd=False) for n, m in enumerate('rww'))
+            os.chdir(cwd)
+            sys.argv = [str(BIN/args[0]), *map(str, args[1:])]
+            runpy.run_path(sys.argv[0], run_name='__main__')
+            code = 0
+        except SystemExit as e:
+            code = e.code if isinstance(e.code, int) else int(e.code is not None)
+            if isinstance(e.code, str): print(e.code, file=sys.stderr)
+        except BaseException: traceback.print_exc()
+        finally:
+            sys.stdout.flush(), sys.stderr.flush()
+            os._exit(code)
+
+    def poll(self):
+        if self.returncode is None and (done := os.waitpid(self.pid, os.WNOHANG))[0]: self.returncode = os.waitstatus_to_exitcode(done[1])
+        return self.returncode
+
+    def wait(self, timeout=300):
+        end = time.time() + timeout
+        while self.poll() is None:
+            if time.time() > end: self.kill()
+            time.sleep(.005)
+        return self.returncode
+
+    def kill(self): os.killpg(self.pid, signal.SIGKILL)
+
+
 @pytest.fixture
-def sh(tmp_path):
-    "Run a console script in an empty folder"
-    def run(*args, timeout=300, **env):
-        command, env = [BIN/args[0], *map(str, args[1:])], dict(os.environ, **env)
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=timeout, env=env)
+def sh(tmp_path, tmp_path_factory):
+    "Run a console script in an empty folder; in a process all of its own where it is to be `fresh` or has an environment"
+    def run(*args, fresh=False, timeout=300, **env):
+        if fresh or env or sys.platform != 'linux':
+            command, env = [BIN/args[0], *map(str, args[1:])], dict(os.environ, **env)
+            return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=timeout, env=env)
+        said = tmp_path_factory.mktemp('said')
+        code = Forked(args, tmp_path, said/'out', said/'err').wait(timeout)
+        return subprocess.CompletedProcess(args, code, *((said/n).read_text(encoding='utf-8') for n in ('out', 'err')))
     return run
 
 

@@ -43,7 +43,7 @@ def test_bad_settings(tmp_path, monkeypatch, args, words):
 
 
 def test_bad_setting_from_outside(sh, tmp_path):
-    one_line(sh('muvae_run', '--clip', '-3'), 'muvae_run: `factor` should be', '-3')
+    one_line(sh('muvae_run', '--clip', '-3', fresh=True), 'muvae_run: `factor` should be', '-3')
     assert not list(tmp_path.iterdir())
 
 
@@ -96,11 +96,11 @@ def test_fallback(tmp_path, monkeypatch, capsys):
 
 def test_failed_run_is_not_in_the_table(sh, tmp_path):
     "A run of the grid that fails is named, left out of the table, and the command says so at its end"
-    grid = ['muvae_paper', '--dataset', 'digits', '--model', 'vae,beta', '--device', 'cpu', '--out', 'grid']
+    grid = ['muvae_paper', '--dataset', 'digits', '--model', 'toy-vae,toy-mu3', '--device', 'cpu', '--out', 'grid']
     assert sh(*grid, '--epochs', '1').returncode == 0
-    (tmp_path/'grid/digits/beta/seed0/checkpoint.safetensors').write_bytes(b'half of it')
+    (tmp_path/'grid/digits/toy-mu3/seed0/checkpoint.safetensors').write_bytes(b'half of it')
     r = sh(*grid, '--epochs', '2')
-    assert r.returncode == 1 and 'digits/beta seed 0 failed: ' in r.stderr and '1 of 2 runs did not end well' in r.stderr, r.stderr
+    assert r.returncode == 1 and 'digits/toy-mu3 seed 0 failed: ' in r.stderr and '1 of 2 runs did not end well' in r.stderr, r.stderr
     table = r.stdout[r.stdout.rindex('data  '):]
-    assert 'VAE' in table and 'β-VAE' not in table
+    assert 'VAE' in table and 'μ-VAE' not in table
     assert (tmp_path/'grid/report.html').read_text().count('<tr>') == 2

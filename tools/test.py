@@ -1,37 +1,84 @@
 """Every notebook and every file in tests/, two at a time, then one line: N passed, N failed.
 
     python tools/test.py [slow] [cuda]     the flags of cells that are skipped otherwise
+
+On Linux PyTorch, matplotlib, nbdev and pytest are imported once, and each file runs in a fork of that process; elsewhere in one of its own.
 """
-import os, re, subprocess, sys, time
-from concurrent.futures import ThreadPoolExecutor
+import os, re, subprocess, sys, tempfile, time, traceback
 from pathlib import Path
 
 root = Path(__file__).resolve().parent.parent
-path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
-env = dict(os.environ, PATH=path, MPLBACKEND='agg', OMP_NUM_THREADS='1')  # two jobs that each want all cores would wait for each other
+LONG = 'test_kill', 'test_cli', 'test_figures', 'test_runs', '09_cli', '07_figures', '10_toy_latent_clipping', '13_readings'
 
 
-def run(file):
-    "Test one notebook or one file of tests in a process of its own; returns how many passed, failed, skipped"
-    if file.suffix == '.ipynb': command = ['nbdev_test', '--path', str(file), '--flags', ' '.join(sys.argv[1:])]
-    else: command = [sys.executable, '-m', 'pytest', '-q', '-rs', str(file)]
-    start = time.perf_counter()
-    r = subprocess.run(command, cwd=root, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    ok, last = r.returncode == 0, (r.stdout.strip().splitlines() or [''])[-1]
-    n = {word: int(k) for k, word in re.findall(r'(\d+) (passed|failed|error|skipped)', last)}
+def environment():
+    "Of every test: the commands of this virtual environment, no window, and one thread, as two jobs that each want all cores wait for each other"
+    path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
+    os.environ |= dict(PATH=path, MPLBACKEND='agg', OMP_NUM_THREADS='1', PYTHONPATH=f'{root}{os.pathsep}{os.environ.get("PYTHONPATH", "")}')
+    os.chdir(root)
+
+
+def test(file):
+    "Test one notebook or one file of tests in this process; the exit status"
+    if file.suffix == '.py':
+        import pytest
+        return int(pytest.main(['-q', '-rs', str(file)]))
+    from nbdev.config import get_config
+    from nbdev.test import test_nb
+    os.chdir(root/'nbs')
+    return int(not test_nb(file, get_config().tst_flags.split(), sys.argv[1:], basepath=root)[0])
+
+
+def start(file, log):
+    "Start `file`, its output into `log`; the number of its process"
+    if sys.platform != 'linux':
+        command = [sys.executable, '-m', 'pytest', '-q', '-rs', file] if file.suffix == '.py' else \
+                  ['nbdev_test', '--path', file, '--flags', ' '.join(sys.argv[1:])]
+        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT).pid
+    sys.stdout.flush()
+    if pid := os.fork(): return pid
+    status = 1
+    try:
+        for n in 1, 2: os.dup2(log.fileno(), n)
+        status = test(file)
+    except BaseException: traceback.print_exc()
+    finally:
+        sys.stdout.flush(), sys.stderr.flush()
+        os._exit(status)
+
+
+def tell(file, ok, said, seconds):
+    "A line for `file`, and all it printed if it failed; how many passed, failed, skipped"
+    n = {word: int(k) for k, word in re.findall(r'(\d+) (passed|failed|error|skipped)', (said.strip().splitlines() or [''])[-1])}
     if file.suffix == '.ipynb': n = {'passed': int(ok)}
     passed, failed, skipped = n.get('passed', 0), n.get('failed', 0) + n.get('error', 0), n.get('skipped', 0)
     if not ok: failed = max(failed, 1)
     count = f'{passed:3} passed' if file.suffix == '.py' else ' ' * 10
-    print(f'{"ok    " if ok else "FAILED"} {file.relative_to(root)!s:27} {count}  {time.perf_counter()-start:4.0f} s', flush=True)
-    if skipped: print(*re.findall(r'^SKIPPED.*', r.stdout, re.M), sep='\n', flush=True)
-    if not ok: print(r.stdout, flush=True)
+    print(f'{"ok    " if ok else "FAILED"} {file.relative_to(root)!s:27} {count}  {seconds:4.0f} s', flush=True)
+    if skipped: print(*re.findall(r'^SKIPPED.*', said, re.M), sep='\n', flush=True)
+    if not ok: print(said, flush=True)
     return passed, failed, skipped
 
 
-files = [*(root/'tests').glob('test_*.py'), *(root/'nbs').glob('*.ipynb')]
-LONG = 'test_kill', 'test_cli', 'test_figures', 'test_runs', '09_cli', '07_figures', '10_toy_latent_clipping', '13_readings'
-slow_first = sorted(files, key=lambda f: (LONG.index(f.stem) if f.stem in LONG else len(LONG), f.name))
-with ThreadPoolExecutor(2) as pool: passed, failed, skipped = map(sum, zip(*pool.map(run, slow_first)))
-print(f'\n{passed} passed, {failed} failed' + f', {skipped} skipped' * (skipped > 0))
-sys.exit(failed > 0)
+def main():
+    environment()
+    if sys.platform == 'linux': import matplotlib.pyplot, nbdev.test, pytest, torch  # noqa: E401, F401
+    files = [*(root/'tests').glob('test_*.py'), *(root/'nbs').glob('*.ipynb')]
+    waiting = sorted(files, key=lambda f: (LONG.index(f.stem) if f.stem in LONG else len(LONG), f.name), reverse=True)
+    running, counts = {}, []
+    while waiting or running:
+        while waiting and len(running) < 2:
+            file, log = waiting.pop(), tempfile.TemporaryFile('w+', encoding='utf-8', errors='replace')
+            running[start(file, log)] = file, log, time.perf_counter()
+        pid, status = os.wait()
+        if pid not in running: continue
+        file, log, since = running.pop(pid)
+        log.seek(0)
+        counts.append(tell(file, status == 0, log.read(), time.perf_counter() - since))
+        log.close()
+    passed, failed, skipped = map(sum, zip(*counts))
+    print(f'\n{passed} passed, {failed} failed' + f', {skipped} skipped' * (skipped > 0))
+    sys.exit(failed > 0)
+
+
+if __name__ == '__main__': main()
