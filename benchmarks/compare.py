@@ -1,11 +1,12 @@
 """muvae against what people would use instead: the same networks, first weights, objective, images and steps.
 
-    make bench                                        about 12 minutes on two idle cores, installs pythae
-    python benchmarks/compare.py [--quick] [--json FILE]
+    make bench                                        12 minutes on two idle cores, installs pythae
+    python benchmarks/compare.py [--quick] [--minutes 12] [--json FILE]
 
 Each contender trains in a process of its own, 12,800 images of Fashion-MNIST an epoch, batch 64, Adam 1e-4, three epochs of which the
-first is dropped; the processes take turns. The objective is pythae's, ½‖x − x′‖² + KL. The environment is the same for all; what a
-contender sets by itself (muvae: memory layout, fused Adam, large blocks kept) is its own doing.
+first is dropped; the processes take turns. Where that would take longer than `--minutes`, all train on fewer images, and it says on how many.
+The objective is pythae's, ½‖x − x′‖² + KL. The environment is the same for all; what a contender sets by itself (muvae: memory layout,
+fused Adam, large blocks kept) is its own doing.
 """
 import argparse, json, os, resource, statistics, subprocess, sys, tempfile, time
 from datetime import datetime, timezone
@@ -287,6 +288,19 @@ def save(result, file, picture):
     picture(result).savefig(path.with_suffix('.png'), dpi=150)
 
 
+def sizes(args, rounds, n_contenders):
+    "Images an epoch for the contenders and for the comparison of quality: as asked, or as many as `--minutes` leave room for on this machine"
+    steps = lambda seconds: max(10, int(seconds / per_step)) * BATCH
+    probe, seconds = 10 * BATCH, 60 * (args.minutes or (5 if args.quick else 12))
+    begin = time.time()
+    per_step = start('loader-0', probe, 2)['seconds'][1] / 10  # none is slower
+    left = seconds - (time.time() - begin) * (1 + rounds * n_contenders / 2) * .8  # each contender has to start as well
+    images = args.images or min(IMAGES, steps(.7 * left / (.75 * rounds * n_contenders * EPOCHS)))
+    quality = args.quality or (images if args.quick else min(60_000, steps(.3 * left / (.75 * 2 * 3))))
+    if images < IMAGES: print(f'{images:,} images an epoch, so that it ends within {seconds/60:.0f} minutes here', flush=True)
+    return images, quality
+
+
 def main(args):
     from importlib.util import find_spec
     from muvae.data import load
@@ -295,13 +309,14 @@ def main(args):
     if any(n.startswith('pythae') for n in names) and not find_spec('pythae'): sys.exit("pythae is not installed: pip install '.[bench]'")
     load('fashion_mnist')  # fetched now, not within a contender's time
     begin, rounds, runs = time.time(), args.rounds or (1 if args.quick else 2), {n: [] for n in names}
+    args.images, n_quality = sizes(args, rounds, len(names))
     for r in range(rounds):
         for n in names if r % 2 == 0 else names[::-1]:
             runs[n].append(start(n, args.images, args.epochs))
             seconds = ' '.join(f'{s:6.2f}' for s in runs[n][-1]['seconds'])
             print(f'round {r+1}/{rounds}  {n:15} {seconds} s an epoch of {args.images:,}', flush=True)
     c = {n: gather(v, args.images) for n, v in runs.items()}
-    quality, n_quality = [], args.quality or (args.images if args.quick else 60_000)
+    quality = []
     for n in ('muvae+clf', 'muvae-auto+clf'):
         if n not in c: continue
         run = c[n] if n_quality == args.images else start(n, n_quality, 3)
@@ -317,12 +332,13 @@ def main(args):
 
 if __name__ == '__main__':
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('--quick', action='store_true', help='one round, about five minutes on two cores')
+    p.add_argument('--quick', action='store_true', help='one round, 5 minutes')
+    p.add_argument('--minutes', type=float, help='how long it may take, on fewer images where it has to be; 12, or 5 with --quick')
     p.add_argument('--json', metavar='FILE', help='write the numbers here, and the picture beside it')
     p.add_argument('--note', default='', help='a line that goes with the numbers, such as "other work was running"')
     p.add_argument('--only', metavar='NAMES', help=f'with commas between: {", ".join(NAMES)}')
     p.add_argument('--rounds', type=int, default=0)
-    p.add_argument('--images', type=int, default=IMAGES)
+    p.add_argument('--images', type=int, help=f'an epoch, whatever it takes; otherwise {IMAGES:,} or fewer')
     p.add_argument('--epochs', type=int, default=EPOCHS)
     p.add_argument('--quality', type=int, help='images of the three epochs that bf16 and float32 are compared after')
     p.add_argument('--contender', help=argparse.SUPPRESS)

@@ -5,7 +5,7 @@
 
 Each row takes whole alternating steps (VAE and classifier) over the same images and says what a model and an image cost; rows take turns.
 """
-import argparse, statistics, sys, time
+import argparse, re, statistics, sys, time
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -55,17 +55,41 @@ class Traffic(TorchDispatchMode):
         return out
 
 
-def bytes_per_image(precision='float32', batch=64, classifier=True):
-    "Bytes that an alternating step reads and writes, an image"
+def one_step(precision='float32', batch=64):
+    "A function that takes an alternating step as `train` does; the first, which sets things up, has been taken"
     model, clf = make_model(configs(1)[0]), LatentClassifier()
     opts = [torch.optim.Adam(m.parameters(), fused=True) for m in (model, clf)]
     cast, x, y = _autocast(precision, 'cpu'), torch.rand(batch, 1, 28, 28), torch.zeros(batch, dtype=torch.int64)
     def step():
         z, *_ = vae_step(model, opts[0], x, mu_loss, cast)
-        if classifier: classifier_step(clf, opts[1], z, y, cast)
+        classifier_step(clf, opts[1], z, y, cast)
     step()
+    return step
+
+
+def bytes_per_image(precision='float32', batch=64):
+    "Bytes that an alternating step reads and writes, an image"
+    step = one_step(precision, batch)
     with Traffic() as traffic: step()
     return traffic.bytes / batch
+
+
+KINDS = {'convolutions, backward': r'convolution_backward', 'convolutions, forward': r'conv', 'leaky ReLU, backward': r'leaky_relu_backward',
+         'leaky ReLU, forward': r'leaky_relu', 'matrix products': r'::(addmm|mm)$', 'Adam': r'(?i)adam', 'copies': r'::(copy_|clone|fill_|zero_)'}
+
+
+def profile(precision='float32', steps=20):
+    "Where the time of an alternating step goes: {kind of operation: its share}, and the share of those on 28 × 28 × 64 activations"
+    step = one_step(precision)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU], record_shapes=True) as p:
+        for _ in range(steps): step()
+    shares, wide = {}, 0
+    for e in p.key_averages(group_by_input_shape=True):
+        kind = next((k for k, pattern in KINDS.items() if re.search(pattern, e.key)), 'the rest')
+        shares[kind] = shares.get(kind, 0) + e.self_cpu_time_total
+        wide += e.self_cpu_time_total * ('64, 28, 28]' in str(e.input_shapes))
+    whole = sum(shares.values())
+    return {k: v / whole for k, v in sorted(shares.items(), key=lambda o: -o[1])}, wide / whole
 
 
 def best(f, rounds=20):
@@ -78,14 +102,15 @@ def best(f, rounds=20):
 
 
 def roofline():
-    "What a step computes and moves, and what this machine computes (matrix products) and moves (copies of 13 MB) at its best"
+    "What a step computes and moves and where its time goes; what this machine computes (matrix products) and moves (copies of 13 MB) at its best"
     keep_large_blocks()
     out = dict(flop_per_image=flop_per_image())
     for p in ('float32', 'bfloat16'):
         a, b = torch.randn(2, 1024, 1024, dtype=getattr(torch, p))
         out |= {f'bytes_{p}': bytes_per_image(p), f'flops_{p}': 2 * 1024**3 / best(lambda: a @ b)}
     a, b = torch.randn(2, 64, 64, 28, 28)
-    return out | dict(copy_bytes_per_second=2 * a.nbytes / best(lambda: b.copy_(a)))
+    shares, wide = profile()
+    return out | dict(copy_bytes_per_second=2 * a.nbytes / best(lambda: b.copy_(a)), profile=shares, profile_wide=wide)
 
 
 def fake_data(n, seed=0):
