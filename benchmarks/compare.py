@@ -4,9 +4,9 @@
     python benchmarks/compare.py [--quick] [--minutes 12] [--json FILE]
 
 Each contender trains in a process of its own, 12,800 images of Fashion-MNIST an epoch, batch 64, Adam 1e-4, three epochs of which the
-first is dropped; the processes take turns. Where that would take longer than `--minutes`, all train on fewer images, and it says on how many.
-The objective is pythae's, ½‖x − x′‖² + KL. The environment is the same for all; what a contender sets by itself (muvae: memory layout,
-fused Adam, large blocks kept) is its own doing.
+first is dropped; the processes take turns. Where that would take longer than `--minutes`, all train on fewer images, and it says so.
+The objective is pythae's, ½‖x − x′‖² + KL. The environment is the same for all; what a contender sets by itself (muvae: memory
+layout, fused Adam, large blocks kept) is its own doing.
 """
 import argparse, json, os, resource, statistics, subprocess, sys, tempfile, time
 from datetime import datetime, timezone
@@ -210,7 +210,8 @@ def check_learning(c):
     if max(first) - min(first) > 1e-3 * max(first): sys.exit(f'the contenders do not start from the same weights: {first}')
     middle = statistics.median(v['test_loss'] for v in c.values())
     off = {k: v['test_loss'] / middle - 1 for k, v in c.items()}
-    said = f'test loss after equal steps: median {middle:.2f}, from {min(off.values()):+.1%} to {max(off.values()):+.1%}'
+    least, most = (f'{100*o:+.1f} %'.replace('-', '−') for o in (min(off.values()), max(off.values())))
+    said = f'test loss after equal steps: median {middle:.2f}, from {least} to {most}'
     if max(map(abs, off.values())) > SAME: sys.exit(f'the contenders do not learn the same: {said}; {off}')
     return said
 
@@ -289,7 +290,7 @@ def save(result, file, picture):
 
 
 def sizes(args, rounds, n_contenders):
-    "Images an epoch for the contenders and for the comparison of quality: as asked, or as many as `--minutes` leave room for on this machine"
+    "Images an epoch for the contenders, and for the comparison of quality: as asked, or as many as `--minutes` leave room for here"
     steps = lambda seconds: max(10, int(seconds / per_step)) * BATCH
     probe, seconds = 10 * BATCH, 60 * (args.minutes or (5 if args.quick else 12))
     begin = time.time()

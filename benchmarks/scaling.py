@@ -74,8 +74,9 @@ def bytes_per_image(precision='float32', batch=64):
     return traffic.bytes / batch
 
 
-KINDS = {'convolutions, backward': r'convolution_backward', 'convolutions, forward': r'conv', 'leaky ReLU, backward': r'leaky_relu_backward',
-         'leaky ReLU, forward': r'leaky_relu', 'matrix products': r'::(addmm|mm)$', 'Adam': r'(?i)adam', 'copies': r'::(copy_|clone|fill_|zero_)'}
+KINDS = {'convolutions, backward': r'convolution_backward', 'convolutions, forward': r'conv',
+         'leaky ReLU, backward': r'leaky_relu_backward', 'leaky ReLU, forward': r'leaky_relu',
+         'matrix products': r'::(addmm|mm)$', 'Adam': r'(?i)adam', 'copies': r'::(copy_|clone|fill_|zero_)'}
 
 
 def profile(precision='float32', steps=20):
@@ -102,7 +103,7 @@ def best(f, rounds=20):
 
 
 def roofline():
-    "What a step computes and moves and where its time goes; what this machine computes (matrix products) and moves (copies of 13 MB) at its best"
+    "What a step computes and moves and where its time goes; what this machine computes and moves (copies of 13 MB) at its best"
     keep_large_blocks()
     out = dict(flop_per_image=flop_per_image())
     for p in ('float32', 'bfloat16'):

@@ -52,10 +52,13 @@ class Renderer(BasicMarkdownRenderer):
         result, said = source.get('return', ('', ''))[0], comments.get('return') or ''
         if not any(c for *_, c in rows) and not said: return ''
         rows = [(name(n), code(t), code(d), words(c)) for n, t, d, c in rows]
-        if said or result not in ('', 'None'): rows.append(('*returns*', code(result), '', words(said)))
+        typed = any(t for _, t, *_ in rows)  # else the result alone has a type, and it stands beside the word
+        if said or result not in ('', 'None'):
+            rows.append(('*returns*', code(result), '', words(said)) if typed else (f'*returns* {code(result)}', '', '', words(said)))
         used = [i for i in range(4) if any(r[i] for r in rows)]
         head = ['', 'type', 'default', '']
-        return '\n'.join('| ' + ' | '.join(r[i] for i in used) + ' |' for r in (head, [':--']*4, *rows))
+        lines = ['| ' + ' | '.join(r[i] for i in used) + ' |' for r in (head, [':--']*4, *rows)]
+        return '\n'.join(['::: {.params}', '', *lines, '', ':::'])
 
     def call(self):
         if self.sig is None: return ''

@@ -204,7 +204,7 @@ whether its classifier reads the mean μ or the sample z, nor how many epochs it
 @call_parse
 def muvae_paper(
     dataset:str='fashion_mnist,mnist',  # data sets, with commas between: fashion_mnist, mnist, digits
-    model:str='vae,beta,mu3,mu6',       # models, with commas between; mu3 is μ-VAE with factor 3; toy: Figure 1's nine; readings: page 13's
+    model:str='vae,beta,mu3,mu6',       # with commas between; mu3 is μ-VAE with factor 3; toy: Figure 1's nine; readings: of eq. (6)
     seeds:int=1,                        # how many seeds of each, from 0 on
     epochs:int=20,                      # passes over the training set; the paper does not give its number
     jobs:int=0,                         # runs at once; 0 chooses: one on a GPU, up to four on a CPU

@@ -57,7 +57,8 @@ class Config:
         if self.latent is None: put('latent', 10 if self.model == 'conv' else 2)
         for name, least in dict(latent=1, epochs=1, batch=1, seed=0).items(): _check_count(name, getattr(self, name), least)
         if self.clip is not None:
-            clip_latent(torch.zeros(1, self.latent), self.clip)
+            try: clip_latent(torch.zeros(1, self.latent), self.clip)
+            except ValueError as e: raise ValueError(str(e).replace('`factor`', '`clip`')) from None
             put('clip', float(self.clip))
         beta_vae_loss(torch.zeros(1, 1), torch.zeros(1, 1), torch.zeros(1, 1), torch.zeros(1, 1), self.beta)
         put('beta', float(self.beta))
@@ -79,7 +80,9 @@ Config.name = property(lambda self: f'{self.dataset}/{_name(self)}', doc='data s
 Config.folder = property(lambda self: Path('runs')/self.name/f'seed{self.seed}', doc='where `run` puts it unless told otherwise')
 
 # %% ../nbs/06_experiments.ipynb #52f5c23f
-def make_loss(config: Config):  # → loss(recon, target, mu, logvar) → scalar
+def make_loss(
+    config: Config, # says which objective
+):                  # → loss(recon, target, mu, logvar) → scalar
     "The objective of Table 3 that `config` names"
     match config.objective:
         case 'vae': return elbo_loss
@@ -87,7 +90,9 @@ def make_loss(config: Config):  # → loss(recon, target, mu, logvar) → scalar
         case 'mu': return partial(mu_loss, logvar_term=config.logvar, mean_term=config.mean)
         case 'ae': return lambda recon, target, mu, logvar: recon_loss(recon, target)
 
-def make_model(config: Config):  # → a ConvVAE or ToyVAE
+def make_model(
+    config: Config, # says which network, size of code, factor and seed
+):                  # → a ConvVAE or ToyVAE
     "The autoencoder of `config`, with the first weights that its seed gives"
     kw = dict(latent_dim=config.latent, clip=config.clip, deterministic=config.objective == 'ae')
     with torch.random.fork_rng([]):
@@ -111,7 +116,9 @@ def _cpu():
     return next((l.split(':', 1)[1].strip() for l in lines if l.startswith('model name')), platform.machine())
 
 # %% ../nbs/06_experiments.ipynb #7d3dba1e
-def provenance(device: str = 'cpu') -> dict:  # the device that computes
+def provenance(
+    device: str = 'cpu', # the device that computes
+) -> dict:               # muvae, commit, python, torch, hardware, threads
     "Versions, commit and hardware, for the record of a run"
     hardware = _cpu() if device == 'cpu' else torch.cuda.get_device_name(device)
     return dict(muvae=version('muvae'), commit=_commit(), python=platform.python_version(), torch=torch.__version__,
@@ -187,8 +194,12 @@ def _noisy(mu, logvar, seed):
         return reparameterize(mu, logvar)
 
 @torch.no_grad()
-def encode_all(model, images, seed=0):  # → mu, logvar and a sample z, each (N, latent), on the CPU
-    "Codes of all `images`; the noise of z comes from `seed`"
+def encode_all(
+    model,   # an autoencoder with encode; it is moved to the CPU
+    images,  # (N, channel, height, width)
+    seed=0,  # of the noise of z
+) -> tuple:  # mu, logvar and a sample z, each (N, latent), on the CPU
+    "Codes of all `images`"
     mu, logvar = (torch.cat(o) for o in zip(*(model.cpu().encode(x) for x in images.cpu().split(1000))))
     return mu, logvar, mu if model.deterministic else _noisy(mu, logvar, seed)
 
@@ -291,7 +302,7 @@ def load_seeds(
 def verdict(run) -> str:
     "Whether units of `run` collapsed, in words"
     variance = run.results['unit_variance']
-    off = [str(i) for i, v in enumerate(variance) if not v > 0.01]
+    off = [f'z{i+1}' for i, v in enumerate(variance) if not v > 0.01]
     if not off: return f'all {len(variance)} units are active: no collapse'
     if len(off) == len(variance): return f'none of {len(variance)} units is active: the posterior has collapsed'
     return f'{len(variance)-len(off)} of {len(variance)} units are active; collapsed: {", ".join(off)}'
@@ -332,8 +343,10 @@ READING_MODELS = PAPER_MODELS | {f'mu3-{t}': dict(objective='mu', logvar=t) for 
 COLUMNS = dict(test_acc_mu='accuracy on μ, %', test_acc_z='accuracy on z, %', test_recon='‖x − x′‖²', test_kl='KL, nats',
                test_active_units='active units', test_mmd2='MMD²')
 
-def mean_std(values) -> tuple:  # numbers of the same thing, one for each seed
-    "Mean and sample standard deviation (None for a single value)"
+def mean_std(
+    values,  # numbers of the same thing, one for each seed
+) -> tuple:  # mean, sample standard deviation (None for a single value)
+    "Mean and standard deviation of `values`"
     t = torch.tensor(values, dtype=torch.float64)
     return t.mean().item(), t.std().item() if len(t) > 1 else None
 

@@ -106,7 +106,9 @@ def _tsne_key(run):
     weights = next(f for name in ('model', 'codes') if (f := run.folder/f'{name}.safetensors').exists())
     return hashlib.sha256(weights.read_bytes() + json.dumps([TSNE, run.config.dataset, run.config.seed]).encode()).hexdigest()
 
-def kept_tsne(run):  # → (n, 2) coordinates, or None
+def kept_tsne(
+    run,  # a finished run
+):        # → (n, 2) coordinates, or None
     "The t-SNE that is kept in the folder of `run`, if it was made of the weights that lie there and with these settings"
     try:
         with safe_open(run.folder/'tsne.safetensors', 'pt') as f:

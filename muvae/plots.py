@@ -95,7 +95,7 @@ def curves(
 def tile(
     images: Tensor,  # (N, 1, height, width) or (N, height, width), in [0, 1]
     ncol: int,       # images a row
-    pad: int = 1,    # white pixels between them
+    pad: int = 1,    # empty pixels between them
 ) -> Tensor:         # (rows, columns) in [0, 1], NaN between the images
     "Lay `images` out in rows of `ncol`; what is between and after them is NaN, which is drawn as nothing"
     x = images.detach().cpu().float().reshape(-1, *images.shape[-2:])

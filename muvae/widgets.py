@@ -262,8 +262,9 @@ def plane_explorer(
     codes = codes.detach().float().cpu()[:most]
     bound = factor * math.sqrt(2) if factor else None
     extent = max(1.25*bound if bound else 0., 1.08*codes.abs().quantile(.995).item(), 3.)
-    decode = lambda z: model.decoder(z.to(first)).cpu()
-    with _evaluating(model.decoder): (amounts, pictures), shape = plane_images(decode, extent, knots, rank), decode(torch.zeros(1, 2)).shape[1:]
+    with _evaluating(model.decoder):
+        decode = lambda z: model.decoder(z.to(first)).cpu()
+        (amounts, pictures), shape = plane_images(decode, extent, knots, rank), decode(torch.zeros(1, 2)).shape[1:]
     amount_scales = (amounts.abs().amax(0).clamp(min=1e-12) / 32767).tolist()  # one for each picture; the page reads knot by knot
     packed = _base64((amounts / torch.tensor(amount_scales)).round().clamp(-32767, 32767), 'int16')
     pictures, scales = _int16(pictures)
@@ -423,6 +424,8 @@ def clip_slider(
     return _panel(picture, factor)
 
 # %% ../nbs/08_widgets.ipynb #7c161f41
+_SYMBOLS = dict(abs='|log σ²|', literal='log σ²', expm1='σ² − 1', kl='½(σ² − log σ² − 1)', abs_sum='|Σ log σ²|')
+
 def _bands(values, color):
     "RGBA of `values`: bands of equal asinh, in `color` above zero and orange below"
     a = torch.asinh(values)
@@ -444,12 +447,14 @@ def loss_sliders(
     reading = w.Dropdown(options=list(LOGVAR_TERMS), value=objective, description='reading')
     with style():
         fig = Figure(figsize=(8, 3.2), dpi=90)
-        axs = [fig.add_axes((.05 + .5*i, .1, .44, .8)) for i in (0, 1)]
+        axs = [fig.add_axes((.06 + .5*i, .15, .43, .76)) for i in (0, 1)]
         shows = [ax.imshow(np.zeros((90, 120, 4)), extent=(-6, 6, -6, 3), origin='lower', aspect='equal') for ax in axs]
         arrows = [ax.annotate('', (0, 0), (1, 1), arrowprops=dict(arrowstyle='-|>', color=INK, lw=2)) for ax in axs]
         points = [ax.plot(0, 0, 'o', color=INK)[0] for ax in axs]
         titles = [ax.set_title('', loc='left', color=c) for ax, c in zip(axs, (COLORS['vae'], COLORS['mu3']))]
-        for ax in axs: ax.grid(False)
+        for ax in axs:
+            ax.set(xlabel='μ', ylabel='log σ²' if ax is axs[0] else None)
+            ax.grid(False)
     draw = _Live(fig, *shows, *arrows, *points, *titles)
     def show(_=None):
         k = {n: s.value for n, s in knobs.items()}
@@ -462,7 +467,7 @@ def loss_sliders(
             shown = force * min(1., 3/max(force.norm().item(), 1e-9))
             arrow.xy, (x, y) = (k['mu'] + shown[0].item(), k['logvar'] + shown[1].item()), (k['mu'], k['logvar'])
             arrow.set_position((x, y)), point.set_data([x], [y])
-            what = 'β · KL' if name == 'vae' else f'|Σμ| + {name}'
+            what = 'β · KL' if name == 'vae' else f'|Σμ| + {_SYMBOLS[name]}'
             title.set_text(f'{what} = {value.item():.2f}, force ({force[0].item():+.2f}, {force[1].item():+.2f})'.replace('-', '−'))
         picture.value = draw()
     for s in (*knobs.values(), reading): s.observe(show, 'value')

@@ -99,7 +99,7 @@ def test_ratios_and_learning():
     c = {k: dict(median_seconds=v, first_loss=100., test_loss=30.) for k, v in names.items()}
     r = ratios(c)
     assert (r['vae_fp32_vs_pythae'], r['vae_best_vs_pythae'], r['alternating_best_vs_dataloader']) == (2, 4, 3)
-    assert r['vae_best_vs_pythae_fused'] == 3 and set(WITH_CLASSIFIER) <= set(names) and '+0.0%' in check_learning(c)
+    assert r['vae_best_vs_pythae_fused'] == 3 and set(WITH_CLASSIFIER) <= set(names) and '+0.0 %' in check_learning(c)
     with pytest.raises(SystemExit, match='do not learn the same'): check_learning(c | dict(muvae=c['muvae'] | dict(test_loss=25.)))
     with pytest.raises(SystemExit, match='same weights'): check_learning(c | dict(muvae=c['muvae'] | dict(first_loss=99.)))
 

@@ -21,8 +21,8 @@ def one_line(r, *words):
     (['--dataset', 'cifar'], ['dataset', 'fashion_mnist']),
     (['--objective', 'elbo'], ['objective', 'vae, beta, mu, ae']),
     (['--model', 'resnet'], ['model', 'conv, toy']),
-    (['--clip', '-3'], ['factor', '-3']),
-    (['--clip', 'nan'], ['factor', 'nan']),
+    (['--clip', '-3'], ['`clip`', '-3']),
+    (['--clip', 'nan'], ['`clip`', 'nan']),
     (['--clip', 'much'], ['clip', 'much']),
     (['--beta', 'nan'], ['beta', 'nan']),
     (['--logvar', 'log'], ['logvar', 'abs']),
@@ -43,7 +43,7 @@ def test_bad_settings(tmp_path, monkeypatch, args, words):
 
 
 def test_bad_setting_from_outside(sh, tmp_path):
-    one_line(sh('muvae_run', '--clip', '-3', fresh=True), 'muvae_run: `factor` should be', '-3')
+    one_line(sh('muvae_run', '--clip', '-3', fresh=True), 'muvae_run: `clip` should be', '-3')
     assert not list(tmp_path.iterdir())
 
 

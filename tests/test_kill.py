@@ -105,7 +105,8 @@ def test_killed_while_made_longer(sh, tmp_path, whole):
     assert_same(cut, whole)
 
 
-PAPER = ['muvae_paper', '--dataset', 'digits', '--epochs', '400', '--model', 'toy-vae,toy-vae-clip3,toy-mu3', '--jobs', '2', '--device', 'cpu']
+PAPER = ['muvae_paper', '--dataset', 'digits', '--epochs', '400', '--model', 'toy-vae,toy-vae-clip3,toy-mu3', '--jobs', '2',
+         '--device', 'cpu']
 
 
 def listen():

@@ -163,11 +163,14 @@ def pictures(page, html):
     return re.sub(r'<img([^>]*?) src="data:image/png;base64,([^"]+)"', file, html)
 
 
+UNBROKEN = r'[μβ]-VAEs?|‖x − x′‖²|[\d.,]*\d %|[σβ] = √?[\d.]+'
+
+
 def unbroken(html):
-    "No line ends within β-VAE and μ-VAE"
+    "No line ends within β-VAE, 3 % or σ = 3"
     before, tag, rest = html.partition('<main')
     parts = re.split(r'(<(pre|script|style)\b.*?</\2>|<[^>]+>)', rest, flags=re.S)  # text, markup, its name, text, …
-    texts = [re.sub('[μβ]-VAEs?', r'<span class="unbroken">\g<0></span>', t) for t in parts[::3]]
+    texts = [re.sub(UNBROKEN, r'<span class="unbroken">\g<0></span>', t) for t in parts[::3]]
     return before + tag + ''.join(t + (m or '') for t, m in zip(texts, [*parts[1::3], '']))
 
 
@@ -177,6 +180,9 @@ def mend(page, explorer):
     html = re.sub(r'https://cdn\.jsdelivr\.net/npm/katex@[\d.]+/dist/(?:contrib/)?', 'site/katex/', html)
     html = unbroken(pictures(page, html))
     html = re.sub('(?<!<pre>)<code>([^<]{1,30})</code>', r'<code class="unbroken">\1</code>', html)
+    options = lambda m: '<code>' + re.sub(r'--[\w-]+', r'<span class="unbroken">\g<0></span>', m[1]) + '</code>'
+    html = re.sub('(?<!<pre>)<code>([^<]{31,})</code>', options, html)
+    html = re.sub('<pre>(<code>[^\n]*\n?</code></pre>)', r'<pre class="one-line">\1', html)
     html = re.sub(r'\\\)</span>([.,;:])', r'\\text{\1}\\)</span>', html)  # no line begins with a full stop
     html = re.sub(r'<p><em>((?:(?!</?em>|</p>).)*)</em></p>', r'<p class="caption">\1</p>', html, flags=re.S)
     page.write_text(html.replace(PLACE, f'<div id="muvae-explorer">\n{explorer}\n</div>'))

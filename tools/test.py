@@ -12,7 +12,7 @@ LONG = 'test_kill', 'test_cli', 'test_figures', 'test_runs', '09_cli', '07_figur
 
 
 def environment():
-    "Of every test: the commands of this virtual environment, no window, and one thread, as two jobs that each want all cores wait for each other"
+    "Of every test: this virtual environment's commands, no window, one thread (two jobs that each want all cores wait for each other)"
     path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
     os.environ |= dict(PATH=path, MPLBACKEND='agg', OMP_NUM_THREADS='1', PYTHONPATH=f'{root}{os.pathsep}{os.environ.get("PYTHONPATH", "")}')
     os.chdir(root)
