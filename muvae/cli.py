@@ -134,6 +134,7 @@ def _rows(runs):
     return head, rows
 
 def _text_table(head, rows):
+    head = [h.replace('accuracy on', 'acc.').replace(' units', '') for h in head]  # a terminal is narrow
     width = [max(len(r[i]) for r in (head, *rows)) for i in range(len(head))]
     line = lambda row: '  '.join(c.ljust(w) if i < 2 else c.rjust(w) for i, (c, w) in enumerate(zip(row, width)))
     return '\n'.join(line(row).rstrip() for row in (head, *rows))
