@@ -67,6 +67,8 @@ WIDE = """() => [...document.querySelectorAll('body *')].filter(e => {
   const r = e.getBoundingClientRect();
   return r.width && r.right > innerWidth + 1 && getComputedStyle(e).position !== 'fixed';
 }).slice(0, 5).map(e => e.outerHTML.slice(0, 120))"""
+NUMBERS = """() => [...document.querySelectorAll('.katex-tag')].map(  // equation number, and whether it lies on its equation
+  t => t.getBoundingClientRect().left < t.previousElementSibling.getBoundingClientRect().right - 1)"""
 PICTURES = """async () => {
   const pictures = [...document.images];
   pictures.forEach(i => i.loading = 'eager');
@@ -90,6 +92,7 @@ def test_page(visit, base, name, scheme, widths):
         page.wait_for_timeout(200)
         room = page.evaluate('[document.documentElement.scrollWidth, document.body.scrollWidth]')
         assert max(room) <= width, f'{room} in {width}: {page.evaluate(WIDE)}'
+        assert page.evaluate(NUMBERS) == [False] * (DOCS/name).read_text().count('\\tag{'), 'an equation number is missing or in the way'
     assert [u for u in page.requested if not u.startswith((base, 'data:', 'blob:'))] == [], 'a request to another host'
     assert page.wrong == []
 
