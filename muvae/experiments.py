@@ -138,7 +138,7 @@ class Run:
     @cached_property
     def metrics(self): return read_rows(self.folder/'metrics.csv')
     def _weights(self, net, file):
-        if not (self.folder/file).exists(): raise ValueError(f'{self.folder} holds no {file}; run it again to have it')
+        if not (self.folder/file).exists(): raise ValueError(f'{self.folder} holds no weights; train it in another folder to have them')
         net.load_state_dict({k: v.float() for k, v in load_file(self.folder/file).items()})  # kept in float16, perhaps
         return net.eval()
     def model(self):
@@ -155,11 +155,13 @@ class Run:
         "The classifier's classes for the test set: {'mu': (N,) uint8, 'z': (N,) uint8}"
         return load_file(self.folder/'predictions.safetensors')
     def codes(self):
-        "Codes of the test set: {'mu', 'logvar', 'z'}, each (N, latent) float32, as stored (float16) or encoded anew"
+        "Codes of the test set: {'mu', 'logvar', 'z'}, each (N, latent) float32, stored in float16 (z drawn anew) or encoded anew"
         stored = self.folder/'codes.safetensors'
         if stored.exists():
             codes = {k: v.float() for k, v in load_file(stored).items()}
-            return dict(z=_noisy(codes['mu'], codes['logvar'], self.config.seed)) | codes
+            if 'z' in codes: return codes
+            noise_free = self.config.objective == 'ae'
+            return codes | dict(z=codes['mu'] if noise_free else _noisy(codes['mu'], codes['logvar'], self.config.seed))
         return dict(zip(('mu', 'logvar', 'z'), encode_all(self.model(), load(self.config.dataset, 'test')[0], self.config.seed)))
     def __repr__(self): return f'Run({str(self.folder)!r}: {self.config.name}, seed {self.config.seed}, {len(self.metrics)} epochs)'
 

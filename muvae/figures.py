@@ -158,7 +158,7 @@ def fig_04(
     images=None,  # (N, 1, 28, 28) images to encode; None: the test set of each run
     reading='z',  # histogram of the sample "z" or of the mean "mu"
 ):                # → matplotlib Figure
-    "Figure 4: the codes of `images`, one histogram for each unit of each of `runs`, and the prior's density"
+    "Figure 4: the codes of `images` or of the test sets, one histogram for each unit of each of `runs`, and the prior's density"
     n, encode = runs[0].config.latent, lambda r: dict(zip(('mu', 'logvar', 'z'), encode_all(r.model(), images)))
     with style():
         fig, axs = plt.subplots(len(runs), n, figsize=(8.4, 1.15*len(runs)), layout='constrained', squeeze=False, sharex='row')

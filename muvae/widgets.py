@@ -108,6 +108,7 @@ def code_spread(
 def _model(model_or_run):
     "The autoencoder of a run (its encoder untrained where the decoder alone has been kept), or the model as it is given"
     if not isinstance(model_or_run, Run): return model_or_run
+    if (model_or_run.folder/'model.safetensors').exists(): return model_or_run.model()
     model = make_model(model_or_run.config).eval()
     model.decoder = model_or_run.decoder()
     return model

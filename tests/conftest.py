@@ -1,9 +1,9 @@
-import os, runpy, shutil, signal, subprocess, sys, time, traceback
+import logging, os, runpy, shutil, signal, subprocess, sys, time, traceback, warnings
 from pathlib import Path
 
 import pytest
 
-os.environ.setdefault('OMP_NUM_THREADS', '1')  # before PyTorch is imported: a fork of a process with threads may hang
+os.environ['OMP_NUM_THREADS'] = '1'  # before PyTorch is imported: a fork of a process with threads may hang
 BIN = Path(sys.executable).parent
 
 
@@ -23,6 +23,9 @@ class Forked:
                 os.dup2(os.open(path, flags), n)
             sys.stdin, sys.stdout, sys.stderr = (open(n, m, closefd=False) for n, m in enumerate('rww'))
             os.chdir(cwd)
+            logging.getLogger().handlers.clear()  # pytest's; so are the lists that warnings go to
+            warnings.showwarning = lambda *a, **kw: print(warnings.formatwarning(*a[:4]), file=sys.stderr)
+            warnings.resetwarnings()
             sys.argv = [str(BIN/args[0]), *map(str, args[1:])]
             runpy.run_path(sys.argv[0], run_name='__main__')
             code = 0
@@ -31,8 +34,8 @@ class Forked:
             if isinstance(e.code, str): print(e.code, file=sys.stderr)
         except BaseException: traceback.print_exc()
         finally:
-            sys.stdout.flush(), sys.stderr.flush()
-            os._exit(code)
+            try: sys.stdout.flush(), sys.stderr.flush()
+            finally: os._exit(code)
 
     def poll(self):
         if self.returncode is None and (done := os.waitpid(self.pid, os.WNOHANG))[0]: self.returncode = os.waitstatus_to_exitcode(done[1])
@@ -40,9 +43,14 @@ class Forked:
 
     def wait(self, timeout=300):
         end = time.time() + timeout
-        while self.poll() is None:
-            if time.time() > end: self.kill()
-            time.sleep(.005)
+        try:
+            while self.poll() is None:
+                if time.time() > end: raise subprocess.TimeoutExpired(str(self.pid), timeout)
+                time.sleep(.005)
+        except BaseException:  # the child is in a session of its own: Ctrl-C does not reach it
+            self.kill()
+            os.waitpid(self.pid, 0)
+            raise
         return self.returncode
 
     def kill(self): os.killpg(self.pid, signal.SIGKILL)

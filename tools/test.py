@@ -2,9 +2,10 @@
 
     python tools/test.py [slow] [cuda]     the flags of cells that are skipped otherwise
 
-On Linux PyTorch, matplotlib, nbdev and pytest are imported once, and each file runs in a fork of that process; elsewhere in one of its own.
+On Linux PyTorch, matplotlib, nbdev and pytest are imported once, and each file runs in a fork of that process; elsewhere each runs in a
+process of its own, one after the other.
 """
-import os, re, subprocess, sys, tempfile, time, traceback
+import atexit, os, re, subprocess, sys, tempfile, time, traceback
 from pathlib import Path
 
 root = Path(__file__).resolve().parent.parent
@@ -14,7 +15,8 @@ LONG = 'test_kill', 'test_cli', 'test_figures', 'test_runs', '09_cli', '07_figur
 def environment():
     "Of every test: this virtual environment's commands, no window, one thread (two jobs that each want all cores wait for each other)"
     path = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
-    os.environ |= dict(PATH=path, MPLBACKEND='agg', OMP_NUM_THREADS='1', PYTHONPATH=f'{root}{os.pathsep}{os.environ.get("PYTHONPATH", "")}')
+    os.environ |= dict(PATH=path, MPLBACKEND='agg', OMP_NUM_THREADS='1',
+                       PYTHONPATH=os.pathsep.join(filter(None, [str(root), os.environ.get('PYTHONPATH')])))
     os.chdir(root)
 
 
@@ -30,21 +32,25 @@ def test(file):
 
 
 def start(file, log):
-    "Start `file`, its output into `log`; the number of its process"
-    if sys.platform != 'linux':
-        command = [sys.executable, '-m', 'pytest', '-q', '-rs', file] if file.suffix == '.py' else \
-                  ['nbdev_test', '--path', file, '--flags', ' '.join(sys.argv[1:])]
-        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT).pid
+    "Start `file` in a fork, its output into `log`; the number of its process"
     sys.stdout.flush()
     if pid := os.fork(): return pid
     status = 1
     try:
         for n in 1, 2: os.dup2(log.fileno(), n)
         status = test(file)
+        atexit._run_exitfuncs()  # pytest removes its old folders there
     except BaseException: traceback.print_exc()
     finally:
-        sys.stdout.flush(), sys.stderr.flush()
-        os._exit(status)
+        try: sys.stdout.flush(), sys.stderr.flush()
+        finally: os._exit(status)
+
+
+def run(file, log):
+    "Run `file` in a process of its own, its output into `log`; the exit status"
+    command = [sys.executable, '-m', 'pytest', '-q', '-rs', file] if file.suffix == '.py' else \
+              ['nbdev_test', '--path', file, '--flags', ' '.join(sys.argv[1:])]
+    return subprocess.run(command, stdout=log, stderr=subprocess.STDOUT).returncode
 
 
 def tell(file, ok, said, seconds):
@@ -65,17 +71,22 @@ def main():
     if sys.platform == 'linux': import matplotlib.pyplot, nbdev.test, pytest, torch  # noqa: E401, F401
     files = [*(root/'tests').glob('test_*.py'), *(root/'nbs').glob('*.ipynb')]
     waiting = sorted(files, key=lambda f: (LONG.index(f.stem) if f.stem in LONG else len(LONG), f.name), reverse=True)
-    running, counts = {}, []
+    running, counts, log = {}, [], lambda: tempfile.TemporaryFile('w+', encoding='utf-8', errors='replace')
+
+    def done(file, out, since, status):
+        out.seek(0)
+        counts.append(tell(file, status == 0, out.read(), time.perf_counter() - since))
+        out.close()
+
+    while sys.platform != 'linux' and waiting:
+        file, out, since = waiting.pop(), log(), time.perf_counter()
+        done(file, out, since, run(file, out))
     while waiting or running:
         while waiting and len(running) < 2:
-            file, log = waiting.pop(), tempfile.TemporaryFile('w+', encoding='utf-8', errors='replace')
-            running[start(file, log)] = file, log, time.perf_counter()
+            file, out = waiting.pop(), log()
+            running[start(file, out)] = file, out, time.perf_counter()
         pid, status = os.wait()
-        if pid not in running: continue
-        file, log, since = running.pop(pid)
-        log.seek(0)
-        counts.append(tell(file, status == 0, log.read(), time.perf_counter() - since))
-        log.close()
+        if pid in running: done(*running.pop(pid), status)
     passed, failed, skipped = map(sum, zip(*counts))
     print(f'\n{passed} passed, {failed} failed' + f', {skipped} skipped' * (skipped > 0))
     sys.exit(failed > 0)
