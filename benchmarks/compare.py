@@ -1,10 +1,10 @@
 """muvae against what people would use instead: the same networks, first weights, objective, images and steps.
 
-    make bench                                        12 minutes on two idle cores, installs pythae
+    make bench                                        about 12 minutes if nothing else runs, installs pythae
     python benchmarks/compare.py [--quick] [--minutes 12] [--json FILE]
 
 Each contender trains in a process of its own, 12,800 images of Fashion-MNIST an epoch, batch 64, Adam 1e-4, three epochs of which the
-first is dropped; the processes take turns. Where that would take longer than `--minutes`, all train on fewer images, and it says so.
+first is dropped; the processes take turns. Where a probe says that it would take longer than `--minutes`, all train on fewer images.
 The objective is pythae's, ½‖x − x′‖² + KL. The environment is the same for all; what a contender sets by itself (muvae: memory
 layout, fused Adam, large blocks kept) is its own doing.
 """
