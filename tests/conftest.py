@@ -26,6 +26,7 @@ class Forked:
             logging.getLogger().handlers.clear()  # pytest's; so are the lists that warnings go to
             warnings.showwarning = lambda *a, **kw: print(warnings.formatwarning(*a[:4]), file=sys.stderr)
             warnings.resetwarnings()
+            for w in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning): warnings.simplefilter('ignore', w)
             sys.argv = [str(BIN/args[0]), *map(str, args[1:])]
             runpy.run_path(sys.argv[0], run_name='__main__')
             code = 0
