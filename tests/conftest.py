@@ -8,9 +8,9 @@ BIN = Path(sys.executable).parent
 
 
 class Forked:
-    "A console script in a fork of this process, which has imported PyTorch: on some machines that import takes longer than the command"
+    "A console script in a fork of this process, which has imported PyTorch: on some machines that takes longer than the command"
     def __init__(self, args, cwd, out=os.devnull, err=os.devnull):
-        import muvae.experiments, muvae.figures  # noqa: F401
+        import muvae.experiments, muvae.figures, sklearn.datasets, torch._dynamo  # noqa: F401 — Adam imports the last
         sys.stdout.flush(), sys.stderr.flush()
         self.pid, self.returncode = os.fork(), None
         if self.pid == 0: self._be(args, cwd, out, err)

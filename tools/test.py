@@ -2,8 +2,8 @@
 
     python tools/test.py [slow] [cuda]     the flags of cells that are skipped otherwise
 
-On Linux PyTorch, matplotlib, nbdev and pytest are imported once, and each file runs in a fork of that process; elsewhere each runs in a
-process of its own, one after the other.
+On Linux what most of them import is imported once, and each file runs in a fork of that process; elsewhere each runs in a process of
+its own, one after the other.
 """
 import atexit, os, re, subprocess, sys, tempfile, time, traceback
 from pathlib import Path
@@ -68,7 +68,8 @@ def tell(file, ok, said, seconds):
 
 def main():
     environment()
-    if sys.platform == 'linux': import matplotlib.pyplot, nbdev.test, pytest, torch  # noqa: E401, F401
+    if sys.platform == 'linux':  # torch._dynamo: the first optimiser imports it
+        import ipywidgets, matplotlib.pyplot, nbdev.test, pytest, sklearn.datasets, torch._dynamo, torchvision  # noqa: F401
     files = [*(root/'tests').glob('test_*.py'), *(root/'nbs').glob('*.ipynb')]
     waiting = sorted(files, key=lambda f: (LONG.index(f.stem) if f.stem in LONG else len(LONG), f.name), reverse=True)
     running, counts, log = {}, [], lambda: tempfile.TemporaryFile('w+', encoding='utf-8', errors='replace')
