@@ -64,10 +64,10 @@ def check(device, sets, small):
         for s in stacks: s.step()
         a, b = (s.total.cpu() for s in stacks)
         out |= dict(step_losses=((b - a) / a).abs().max().item(), step_weights=weight_gap(*stacks))
-        n, loss, reach = 128 if small else 6400, make_loss(Config()), {}
+        (n, m), loss, reach = (128, 200) if small else (6400, 2000), make_loss(Config()), {}
         for d in dict.fromkeys(('cpu', device)):
             (x, y), (tx, ty) = sets['fashion_mnist']
-            rows, _ = train(make_model(Config()), x[:n], y[:n], loss, (tx[:2000], ty[:2000]), epochs=2, device=d, progress=False)
+            rows, _ = train(make_model(Config()), x[:n], y[:n], loss, (tx[:m], ty[:m]), epochs=2, device=d, progress=False)
             reach[str(d)] = {k: rows[-1][k] for k in ('test_recon', 'test_kl', 'test_acc_mu', 'test_acc_z')}
         first, last = list(reach.values())[0], list(reach.values())[-1]
         out |= dict(short_run=reach, short_run_recon=abs(last['test_recon'] / first['test_recon'] - 1))
@@ -87,13 +87,13 @@ def weight_gap(a, b):
 
 def throughput(device, sets, small, note):
     "Seconds an epoch of 60,000 images at batch 64 for each way, precision and number of models"
-    cuda, rows = device != 'cpu', []
+    cuda, rows, batch = device != 'cpu', [], 16 if small else 64
     data = {'fashion_mnist': sets['fashion_mnist'][0]}
     def row(label, n=1, steps=1 if small else 200, **kw):
         try:
-            s = Stack(scaling.configs(n), data, device, **kw)
+            s = Stack(scaling.configs(n), data, device, batch=batch, **kw)
             took = [scaling.seconds(s, min(steps, s.steps)) / min(steps, s.steps) for _ in range(2 if small else 4)][1:]
-            rows.append(dict(label=label, models=n, seconds_per_epoch=statistics.median(took) * (60_000 // 64)) | kw)
+            rows.append(dict(label=label, models=n, seconds_per_epoch=statistics.median(took) * (60_000 // batch)) | kw)
             print('{label:22} {models:3} models  {seconds_per_epoch:8.3f} s an epoch'.format(**rows[-1]), flush=True)
         except Exception as e:
             note(f'{label}, {n} models: {type(e).__name__}: {e}')

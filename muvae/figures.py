@@ -169,7 +169,8 @@ def fig_04(
             tick = max(t for t in (3, 5, 10, 20, 50, 100) if t <= max(3, .85*reach))
             grid = torch.linspace(-reach, reach, 200)
             for i, ax in enumerate(row):
-                ax.hist(codes[:, i].numpy(), 60, range=(-reach, reach), density=True, color=look['color'], alpha=1. if active[i] else .35)
+                ax.hist(codes[:, i].numpy(), 60, range=(-reach, reach), density=True, histtype='stepfilled', color=look['color'],
+                        alpha=1. if active[i] else .35)
                 ax.plot(grid, torch.exp(-grid**2/2)/(2*torch.pi)**.5, color=INK, lw=.8)
                 ax.set(yticks=[], xticks=[-tick, 0, tick], xlim=(-reach, reach))
                 ax.tick_params(labelsize=8, pad=2)
