@@ -293,14 +293,15 @@ def sizes(args, rounds, n_contenders):
     "Images an epoch for the contenders, and for the comparison of quality: as asked, or as many as `--minutes` leave room for here"
     if args.images and args.quality: return args.images, args.quality
     steps = lambda seconds: max(10, int(seconds / per_step)) * BATCH
-    probe, seconds = 10 * BATCH, 60 * (args.minutes or (5 if args.quick else 12))
+    probe, minutes = 10 * BATCH, args.minutes or (5 if args.quick else 12)
+    seconds = 60 * max(minutes - 1, .5)  # the last minute is for evaluation
     begin = time.time()
     per_step = start('loader-0', probe, 2)['seconds'][1] / 10  # none is slower
     left = seconds - (time.time() - begin) * (1 + rounds * n_contenders / 2) * .8  # each contender has to start as well
     images = args.images or min(IMAGES, steps(.7 * left / (.75 * rounds * n_contenders * args.epochs)))
     quality = args.quality or (images if args.quick else min(60_000, steps(.3 * left / (.75 * 2 * 3))))
     if not args.images and images < IMAGES:
-        print(f'{images:,} images an epoch, so that it takes about {seconds/60:.0f} minutes here if nothing else runs', flush=True)
+        print(f'{images:,} images an epoch, so that it takes about {minutes:g} minutes here if nothing else runs', flush=True)
     return images, quality
 
 

@@ -353,7 +353,7 @@ def mean_std(
     return t.mean().item(), t.std().item() if len(t) > 1 else None
 
 def table(runs) -> dict:
-    "`runs` gathered by name: {name: {'n': seeds, 'epochs': …, column: (mean, std)}} for the `COLUMNS` of Table 1"
+    "`runs` gathered by name, `{name: {'n': seeds, 'epochs': …, column: (mean, std)}}`, for the `COLUMNS` of Table 1"
     groups = {}
     for r in runs: groups.setdefault(r.config.name, []).append(r)
     return {name: dict(n=len(g), epochs=sorted({r.results['epochs'] for r in g}), paper=PAPER.get(name))
