@@ -1,8 +1,8 @@
 """Finished runs to package data: python tools/keep.py [runs]
 
 Of every run config, metrics and results. Of the paper's eight with seed 0 also weights, predictions and the test set's codes, μ and log σ²
-in float16; of the readings weights in float16; of the toys the codes in float16, and of two of them the decoder. `load_run` finds all of
-them in the installed package.
+in float16; of the readings with seed 0 weights in float16; of the toys the codes in float16, and of two of them the decoder. `load_run`
+finds all of them in the installed package.
 Beside weights stands spread.json, where the sliders of `muvae.widgets` find the range of each latent without the data, and beside those of
 the paper's eight tsne.safetensors for Figure 3: half a minute each on an idle core, when the weights are new.
 """
@@ -32,8 +32,8 @@ def keep(folder, out):
     if run.config.model == 'toy':
         write_tensors(out/'codes.safetensors', half(run.codes()))
         if name.split('/')[1] in decoders: write_tensors(out/'decoder.safetensors', half(run.model().decoder.state_dict()))
-    elif reading: write_tensors(out/'model.safetensors', half(run.model().state_dict()))
-    elif run.config.seed == 0 and name in PAPER_GRID:
+    elif reading and run.config.seed == 0: write_tensors(out/'model.safetensors', half(run.model().state_dict()))
+    elif not reading and run.config.seed == 0 and name in PAPER_GRID:
         for file in 'model.safetensors', 'predictions.safetensors': shutil.copy(folder/file, out)
         write_tensors(out/'codes.safetensors', half({k: v for k, v in run.codes().items() if k != 'z'}))
     shutil.copy(folder/'results.json', out)  # last: it says that the rest is there
