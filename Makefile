@@ -4,11 +4,11 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-# the tested versions, or on a Python that they do not fit the newest that settings.ini allows
+# the tested versions (byte code is written when first imported: that saves a minute), or on a Python that they do not fit the newest that settings.ini allows
 define install
-$(BIN)/pip -qq install --constraint constraints.txt --editable $(1) || \
+$(BIN)/pip -qq install --no-compile --constraint constraints.txt --editable $(1) || \
 	  { echo 'the versions in constraints.txt do not fit this Python; taking the newest that settings.ini allows'; \
-	    $(BIN)/pip -qq install --editable $(1); }
+	    $(BIN)/pip -qq install --no-compile --editable $(1); }
 endef
 
 DATASET   ?= fashion_mnist

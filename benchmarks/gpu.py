@@ -86,14 +86,14 @@ def weight_gap(a, b):
 # 2. how fast
 
 def throughput(device, sets, small, note):
-    "Seconds an epoch of 60,000 images at batch 64 for each way, precision and number of models"
+    "Seconds an epoch of 60,000 images for each way, precision and number of models"
     cuda, rows, batch = device != 'cpu', [], 16 if small else 64
     data = {'fashion_mnist': sets['fashion_mnist'][0]}
     def row(label, n=1, steps=1 if small else 200, **kw):
         try:
             s = Stack(scaling.configs(n), data, device, batch=batch, **kw)
             took = [scaling.seconds(s, min(steps, s.steps)) / min(steps, s.steps) for _ in range(2 if small else 4)][1:]
-            rows.append(dict(label=label, models=n, seconds_per_epoch=statistics.median(took) * (60_000 // batch)) | kw)
+            rows.append(dict(label=label, models=n, batch=batch, seconds_per_epoch=statistics.median(took) * (60_000 // batch)) | kw)
             print('{label:22} {models:3} models  {seconds_per_epoch:8.3f} s an epoch'.format(**rows[-1]), flush=True)
         except Exception as e:
             note(f'{label}, {n} models: {type(e).__name__}: {e}')

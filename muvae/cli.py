@@ -92,9 +92,7 @@ def run_all(
     jobs = min(jobs or (min(4, cores) if on_cpu else 1), len(configs))
     width, done = max(len(_label(c)) for c in configs.values()), {}
     print(f'{len(configs)} runs, {jobs} at once, {max(1, cores//jobs)} of {cores} cores each', flush=True)
-    context = get_context('forkserver' if sys.platform == 'linux' else 'spawn')
-    if sys.platform == 'linux': context.set_forkserver_preload(['muvae.experiments', 'torch._dynamo'])  # once for all of them
-    pool = ProcessPoolExecutor(jobs, context, _enter_worker, (max(1, cores//jobs),))
+    pool = ProcessPoolExecutor(jobs, get_context('spawn'), _enter_worker, (max(1, cores//jobs),))
     try:
         futures = {pool.submit(_work, c, out, f'{_label(c):{width}}  '): out for out, c in configs.items()}
         for f in as_completed(futures):
