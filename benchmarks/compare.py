@@ -266,7 +266,7 @@ def picture(result):
               'VAE and classifier in turns': [k for k in c if k in WITH_CLASSIFIER]}
     groups = {k: v for k, v in groups.items() if v}
     with style():
-        fig, axs = plt.subplots(len(groups), 1, figsize=(7, .9 + .32*len(c)), sharex=True, layout='constrained', squeeze=False)
+        fig, axs = plt.subplots(len(groups), 1, figsize=(4.9, .9 + .32*len(c)), sharex=True, layout='constrained', squeeze=False)
         for ax, (title, names) in zip(axs[:, 0], groups.items()):
             values = [c[k]['seconds_per_60000'] for k in names]
             colors = [COLORS['mu3'] if k.startswith('muvae') else INK for k in names]
