@@ -23,7 +23,7 @@ FLAGS     ?=
 
 .PHONY: help run test docs docs-preview test-browser bench bench-scaling export lint check
 help:
-	@echo 'make run     train VAE, β-VAE and both μ-VAEs and print Table 1; 5 to 10 minutes on 2 cores, set-up included'
+	@echo 'make run     train VAE, β-VAE and both μ-VAEs and print Table 1; up to 10 minutes on 2 cores, set-up included'
 	@echo '             make run EPOCHS=50 SEEDS=5 DATASET=mnist,fashion_mnist   asks for the full thing'
 	@echo 'make test    run every notebook and every test; make test FLAGS="slow cuda" adds the slow and the GPU cells'
 	@echo 'make docs    the documentation site into _docs/, without Quarto and without a network; make docs-preview serves it'
@@ -58,7 +58,7 @@ $(VENV)/.browser: $(VENV)/.dev
 	@touch $@
 
 run: $(VENV)/.package
-	@echo '$(MODEL) on $(DATASET), $(EPOCHS) epoch(s), $(SEEDS) seed(s). The default takes 5 to 10 minutes on 2 cores;'
+	@echo '$(MODEL) on $(DATASET), $(EPOCHS) epoch(s), $(SEEDS) seed(s). The default takes up to 10 minutes on 2 cores;'
 	@echo 'the full thing is  make run EPOCHS=50 SEEDS=5 DATASET=mnist,fashion_mnist'
 	@$(BIN)/muvae_paper --dataset '$(DATASET)' --model '$(MODEL)' --epochs $(EPOCHS) --seeds $(SEEDS) --jobs $(JOBS) \
 	  --device $(DEVICE) --precision $(PRECISION) --fallback digits --out '$(OUT)'
