@@ -96,10 +96,10 @@ def test_fallback(tmp_path, monkeypatch, capsys):
 
 def test_failed_run_is_not_in_the_table(sh, tmp_path):
     "A run of the grid that fails is named, left out of the table, and the command says so at its end"
-    grid = ['muvae_paper', '--dataset', 'digits', '--model', 'toy-vae,toy-mu3', '--device', 'cpu', '--out', 'grid']
-    assert sh(*grid, '--epochs', '1').returncode == 0
-    (tmp_path/'grid/digits/toy-mu3/seed0/checkpoint.safetensors').write_bytes(b'half of it')
-    r = sh(*grid, '--epochs', '2')
+    folder = tmp_path/'grid/digits/toy-mu3/seed0'
+    assert sh('muvae_run', '--dataset', 'digits', '--model', 'toy', '--epochs', '1', '--device', 'cpu', '--out', folder).returncode == 0
+    (folder/'checkpoint.safetensors').write_bytes(b'half of it')
+    r = sh('muvae_paper', '--dataset', 'digits', '--model', 'toy-vae,toy-mu3', '--epochs', '2', '--device', 'cpu', '--out', 'grid')
     assert r.returncode == 1 and 'digits/toy-mu3 seed 0 failed: ' in r.stderr and '1 of 2 runs did not end well' in r.stderr, r.stderr
     table = r.stdout[r.stdout.rindex('data  '):]
     assert 'VAE' in table and 'μ-VAE' not in table
