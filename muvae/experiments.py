@@ -20,11 +20,11 @@ import torch
 from safetensors.torch import load_file
 
 from .data import CLASSES, load
-from .losses import LOGVAR_TERMS, MEAN_TERMS, beta_vae_loss, clip_latent, elbo_loss, mu_loss, mu_regularizer, recon_loss
-from .metrics import kl_per_dim, mmd2, unit_variance
-from .models import ACTIVATIONS, ConvVAE, LatentClassifier, ToyVAE, reparameterize
-from .training import (LAYOUTS, PRECISIONS, _check_choice, _check_count, fastest, pick_device, read_rows, say_ways, seed_all, train,
-                            write_tensors, write_text_atomic)
+from .losses import LOGVAR_TERMS, MEAN_TERMS, beta_vae_loss, elbo_loss, mu_loss, mu_regularizer, recon_loss
+from .metrics import _evaluating, kl_per_dim, mmd2, unit_variance
+from .models import ACTIVATIONS, ConvVAE, LatentClassifier, ToyVAE, _check_code, reparameterize
+from .training import (LAYOUTS, PRECISIONS, _check_choice, _check_count, _say, fastest, pick_device, read_rows, say_ways, seed_all,
+                            train, write_tensors, write_text_atomic)
 
 # %% ../nbs/06_experiments.ipynb #c580aa1e
 MODELS, OBJECTIVES = ('conv', 'toy'), ('vae', 'beta', 'mu', 'ae')
@@ -56,10 +56,8 @@ class Config:
         if self.clip == 'auto': put('clip', 3.0 if self.objective == 'mu' else None)
         if self.latent is None: put('latent', 10 if self.model == 'conv' else 2)
         for name, least in dict(latent=1, epochs=1, batch=1, seed=0).items(): _check_count(name, getattr(self, name), least)
-        if self.clip is not None:
-            try: clip_latent(torch.zeros(1, self.latent), self.clip)
-            except ValueError as e: raise ValueError(str(e).replace('`factor`', '`clip`')) from None
-            put('clip', float(self.clip))
+        _check_code(self.latent, self.clip)
+        if self.clip is not None: put('clip', float(self.clip))
         beta_vae_loss(torch.zeros(1, 1), torch.zeros(1, 1), torch.zeros(1, 1), torch.zeros(1, 1), self.beta)
         put('beta', float(self.beta))
         if not str(self.device).startswith('cuda'): pick_device(self.device)  # a run made on a GPU can be read where there is none
@@ -138,7 +136,7 @@ class Run:
     @cached_property
     def metrics(self): return read_rows(self.folder/'metrics.csv')
     def _weights(self, net, file):
-        if not (self.folder/file).exists(): raise ValueError(f'{self.folder} holds no weights; train it in another folder to have them')
+        if not (self.folder/file).exists(): raise ValueError(f'{self.folder} holds no {file}; train it in another folder to have it')
         net.load_state_dict({k: v.float() for k, v in load_file(self.folder/file).items()})  # kept in float16, perhaps
         return net.eval()
     def model(self):
@@ -195,15 +193,14 @@ def _noisy(mu, logvar, seed):
         seed_all(seed, 'results')
         return reparameterize(mu, logvar)
 
-@torch.no_grad()
 def encode_all(
     model,   # an autoencoder with encode; it is moved to the CPU
     images,  # (N, channel, height, width)
     seed=0,  # of the noise of z
 ) -> tuple:  # mu, logvar and a sample z, each (N, latent), on the CPU
     "Codes of all `images`"
-    mu, logvar = (torch.cat(o) for o in zip(*(model.cpu().encode(x) for x in images.cpu().split(1000))))
-    return mu, logvar, mu if model.deterministic else _noisy(mu, logvar, seed)
+    with _evaluating(model.cpu()): mu, logvar = (torch.cat(o) for o in zip(*map(model.encode, images.cpu().split(1000))))
+    return mu, logvar, mu if getattr(model, 'deterministic', False) else _noisy(mu, logvar, seed)
 
 def summarize(mu, logvar, z, rows) -> dict:
     "The results of a finished run: last row, KL and spread of each unit, MMD² of the codes to the prior, seconds"
@@ -249,7 +246,7 @@ def _choose(config, images, labels, progress):
     x, y = (o[:config.batch].to(config.device) for o in (images, labels))
     classifier = LatentClassifier(config.latent, int(labels.max()) + 1).to(config.device)
     ways = fastest(make_model(config).to(config.device), classifier, x, y, make_loss(config), config.batch)
-    if progress: print((progress if isinstance(progress, str) else '') + say_ways(ways), flush=True)
+    _say(progress, say_ways(ways))
     return replace(config, precision=ways[0].precision, layout=ways[0].layout), [w._asdict() for w in ways]
 
 # %% ../nbs/06_experiments.ipynb #5b5badca
@@ -294,11 +291,10 @@ def load_run(
 def load_seeds(
     name,     # such as "fashion_mnist/mu3"
 ) -> list:    # its runs, seed 0 first
-    "All seeds of the run `name` that are there, from 0 on without a gap; `ValueError` if there is none"
+    "All seeds of the run `name`, from 0 on without a gap, in the folder of seed 0; `ValueError` if there is none or one is not finished"
     runs = [load_run(f'{name}/seed0')]
-    try:
-        while True: runs.append(load_run(f'{name}/seed{len(runs)}'))
-    except ValueError: return runs
+    while ((folder := runs[0].folder.parent/f'seed{len(runs)}')/'config.json').exists(): runs.append(load_run(folder))
+    return runs
 
 # %% ../nbs/06_experiments.ipynb #3bc13f14
 def verdict(run) -> str:

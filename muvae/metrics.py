@@ -73,12 +73,11 @@ def median_bandwidth(
     x:Float[Tensor, "n latent"], # one sample, (n, latent)
     y:Float[Tensor, "m latent"], # the other, (m, latent)
     most:int=2000,               # rows used; of more, every so-manyth
-) -> Float[Tensor, ""]:          # a distance; 1 where more than half the pairs coincide
+) -> float:                      # a distance; 1 where more than half the pairs coincide
     "Median distance between the pooled rows of `x` and `y`, or of `most` of them"
     _check_rows("x", x), _check_rows("y", y), _check_count("most", most)
     pooled = torch.cat([_f32(x), _f32(y)]).detach()
-    s = torch.pdist(pooled[::-(-len(pooled) // most)]).median()
-    return torch.where(s == 0, 1., s)
+    return torch.pdist(pooled[::-(-len(pooled) // most)]).median().item() or 1.
 
 # %% ../nbs/03_metrics.ipynb #164149f5
 def prior_bandwidth(
@@ -143,7 +142,7 @@ def latent_accuracy(
 def reconstruction_error(
     model,                           # with `encode(x) -> (mu, logvar)` and `decode(z) -> images`
     images:Float[Tensor, "n *data"], # (n, …), on the model's device
-    on:str="mu",                     # decode "mu", or "z": a sample from q(z|x)
+    on:str="mu",                     # decode "mu", or "z": a sample from q(z|x), of a `deterministic` model mu
     batch_size:int=1000,             # images at a time
     generator:torch.Generator=None,  # for the noise of "z"; None: torch's own
 ) -> float:                          # squared error, summed over an image, mean over the images
@@ -151,11 +150,11 @@ def reconstruction_error(
     if on not in ("mu", "z"): raise ValueError(f"`on` should be mu or z, got {on!r}")
     if images.ndim == 0 or 0 in images.shape: raise ValueError(f"`images` should be (batch, ...) and not empty, got {tuple(images.shape)}")
     _check_count("batch_size", batch_size)
-    total = 0.
+    total, noisy = 0., on == "z" and not getattr(model, "deterministic", False)
     with _evaluating(model):
         for x in images.split(batch_size):
             z, logvar = model.encode(x)
-            if on == "z": z = z + (logvar/2).exp() * torch.randn(z.shape, generator=generator, device=z.device, dtype=z.dtype)
+            if noisy: z = z + (logvar/2).exp() * torch.randn(z.shape, generator=generator, device=z.device, dtype=z.dtype)
             recon = model.decode(z)
             if recon.shape != x.shape: raise ValueError(f"`model` should decode to {tuple(x.shape)}, got {tuple(recon.shape)}")
             total += (_f32(recon) - _f32(x)).square().sum().item()

@@ -25,9 +25,9 @@ def reparameterize(
 def paper_init(module: nn.Module):  # changed in place
     "Draw the weights of `module` from N(0, 2/N), N its inputs times its kernel's area, and set its biases to 0 (appendix B)"
     if not isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)): return
-    N = module.in_features if isinstance(module, nn.Linear) else module.in_channels * math.prod(module.kernel_size)
+    N = module.in_features if isinstance(module, nn.Linear) else module.in_channels // module.groups * math.prod(module.kernel_size)
     nn.init.normal_(module.weight, std=math.sqrt(2 / N))
-    nn.init.zeros_(module.bias)
+    if module.bias is not None: nn.init.zeros_(module.bias)
 
 # %% ../nbs/02_models.ipynb #db0a820d
 def _float32_up(x): return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
@@ -39,7 +39,9 @@ def _check_images(x):
 def _check_code(latent_dim, clip):
     if not isinstance(latent_dim, int) or latent_dim < 1:
         raise ValueError(f'`latent_dim` should be a whole number above 0, got {latent_dim!r}')
-    if clip is not None: clip_latent(torch.zeros(1, latent_dim), clip)  # refuses a bad factor now, not in the first batch
+    if clip is None: return
+    try: clip_latent(torch.zeros(1, latent_dim), clip)  # refuses a bad factor now, not in the first batch
+    except ValueError as e: raise ValueError(str(e).replace('`factor`', '`clip`')) from None
 
 def _check_latent(z, latent_dim):
     if z.ndim == 2 and z.shape[1] == latent_dim and len(z): return
@@ -49,8 +51,8 @@ def _check_latent(z, latent_dim):
 class VAE(nn.Module):
     "Two heads on `encoder`, a sample, `decoder`: (batch, 1, 28, 28) images → `latent_dim` codes → images in [0, 1]"
     def __init__(self,
-        encoder: nn.Module,           # images → (batch, n_features)
-        decoder: nn.Module,           # (batch, latent_dim) → images in [0, 1]
+        encoder: nn.Module,           # images → (batch, n_features); its weights are left as they are
+        decoder: nn.Module,           # (batch, latent_dim) → images in [0, 1]; likewise
         n_features: int,              # width of the encoder's output
         latent_dim: int = 10,         # size of the code
         clip: float | None = None,    # factor of eq. (5), or None: no clipping
@@ -61,7 +63,6 @@ class VAE(nn.Module):
         self.encoder, self.decoder = encoder, decoder
         self.mu, self.logvar = nn.Linear(n_features, latent_dim), nn.Linear(n_features, latent_dim)
         self.latent_dim, self.clip, self.deterministic = latent_dim, clip, deterministic
-        self.apply(paper_init)
 
     def encode(self, x: Images) -> tuple[Latent, Latent]:
         _check_images(x)
@@ -84,7 +85,7 @@ class VAE(nn.Module):
         if not sigma >= 0: raise ValueError(f'`sigma` should be a standard deviation, 0 or more, got {sigma}')
         return self.decode(sigma * torch.randn(n, self.latent_dim, device=self.mu.weight.device, dtype=self.mu.weight.dtype))
 
-    def extra_repr(self): return f'latent_dim={self.latent_dim}, clip={self.clip}'
+    def extra_repr(self): return f'latent_dim={self.latent_dim}, clip={self.clip}, deterministic={self.deterministic}'
 
 # %% ../nbs/02_models.ipynb #f3caea39
 ACTIVATIONS = dict(leaky_relu=lambda: nn.LeakyReLU(0.2), relu=nn.ReLU, tanh=nn.Tanh)
@@ -103,6 +104,7 @@ class ToyVAE(VAE):
         encoder = nn.Sequential(nn.Flatten(), *layers(784, 512, 512, 512))
         decoder = nn.Sequential(*layers(latent_dim, 512, 512, 512), nn.Linear(512, 784), nn.Sigmoid(), nn.Unflatten(1, (1, 28, 28)))
         super().__init__(encoder, decoder, 512, latent_dim, clip, deterministic)
+        self.apply(paper_init)
 
 # %% ../nbs/02_models.ipynb #e437fc9e
 class ConvVAE(VAE):
@@ -126,6 +128,7 @@ class ConvVAE(VAE):
             nn.ConvTranspose2d(32, 1, 3, stride=2, padding=1, output_padding=1),          # → 28×28×1
             nn.Sigmoid())
         super().__init__(encoder, decoder, 7*7*64, latent_dim, clip, deterministic)
+        self.apply(paper_init)
 
 # %% ../nbs/02_models.ipynb #6dee4b62
 class LatentClassifier(nn.Sequential):

@@ -8,9 +8,10 @@ __all__ = ['PRECISIONS', 'LAYOUTS', 'vae_step', 'classifier_step', 'evaluate', '
            'NonFiniteLoss', 'Way', 'fastest', 'say_ways', 'Trained', 'train', 'keep_large_blocks']
 
 # %% ../nbs/05_training.ipynb #b7193a0f
-import copy, csv, ctypes, hashlib, json, math, os, statistics, sys, time
-from contextlib import nullcontext
+import copy, csv, ctypes, hashlib, json, math, os, re, statistics, sys, time
+from contextlib import nullcontext, suppress
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,12 +82,18 @@ def evaluate(
     return dict(zip(('recon', 'recon_mu', 'acc_mu', 'acc_z'), means)) | _latent_numbers(mu, logvar, regularizer)
 
 # %% ../nbs/05_training.ipynb #c541150b
+def _active_units(mu):
+    "Active units; 0 of a single code, NaN of codes that are not finite"
+    if len(mu) < 2: return 0
+    try: return active_units(mu)
+    except ValueError: return math.nan
+
 def _latent_numbers(mu, logvar, regularizer, batch=64):
     norm, n = mu.norm(dim=1), len(mu) // batch
     if n: reg = torch.stack([regularizer(m, v) for m, v in zip(mu[:n*batch].split(batch), logvar[:n*batch].split(batch))]).mean()
     else: reg = regularizer(mu, logvar)
     numbers = dict(kl=kl_divergence(mu, logvar).mean(), regularizer=reg, logvar=logvar.mean(), mu_norm=norm.mean(), mu_norm_max=norm.max())
-    return {k: v.item() for k, v in numbers.items()} | dict(active_units=active_units(mu) if len(mu) > 1 else 0)
+    return {k: v.item() for k, v in numbers.items()} | dict(active_units=_active_units(mu))
 
 # %% ../nbs/05_training.ipynb #3194094c
 def check_images(
@@ -142,7 +149,9 @@ def seed_all(
     digest = hashlib.blake2b('/'.join(map(str, key)).encode(), digest_size=4).digest()
     n, device = int.from_bytes(digest, 'little'), torch.device(device)
     torch.default_generator.manual_seed(n)
-    if device.type == 'cuda': torch.cuda.default_generators[device.index or 0].manual_seed(n)
+    if device.type != 'cuda': return
+    torch.cuda.init()  # there is no generator before
+    torch.cuda.default_generators[device.index or 0].manual_seed(n)
 
 # %% ../nbs/05_training.ipynb #cb72ddf8
 def write_atomic(
@@ -150,12 +159,14 @@ def write_atomic(
     write,  # write(temporary path) does the writing
 ):
     "Write `path` so that a kill at any instant leaves the old file or the new one, whole"
-    tmp = Path(f'{path}.part')
+    tmp = Path(f'{path}.{os.getpid()}.part')
     try:
         write(tmp)
         with open(tmp, 'rb+') as f: os.fsync(f.fileno())
         os.replace(tmp, path)
     except (OSError, SafetensorError) as e: raise OSError(f'cannot write {path}: {getattr(e, "strerror", None) or e}') from e
+    finally:
+        with suppress(OSError): tmp.unlink()
 
 # %% ../nbs/05_training.ipynb #08ddb06a
 def write_text_atomic(path, text):
@@ -189,10 +200,10 @@ def _restore(name, part, tensors):
     "Put back what `_tensors` gave"
     mine = {k.removeprefix(f'{name}/'): v for k, v in tensors.items() if k.startswith(f'{name}/')}
     if not isinstance(part, torch.optim.Optimizer): return part.load_state_dict(mine)
-    for i, p in enumerate(part.param_groups[0]['params']):
-        if f'{i}/step' not in mine: continue  # no gradient ever reached this parameter
-        part.state[p] = dict(step=mine[f'{i}/step'].to(p.device)) | {
-            k: torch.empty_like(p).copy_(mine[f'{i}/{k}']) for k in ('exp_avg', 'exp_avg_sq')}  # in p's memory format
+    like = lambda v, p: torch.empty_like(p).copy_(v) if v.shape == p.shape else v.to(p.device)  # in p's memory format
+    for i, p in enumerate(p for group in part.param_groups for p in group['params']):
+        state = {k.removeprefix(f'{i}/'): v for k, v in mine.items() if k.startswith(f'{i}/')}
+        if state: part.state[p] = {k: v.to(p.device) if k == 'step' else like(v, p) for k, v in state.items()}  # none without a gradient
 
 def _check_fits(path, parts, tensors):
     "`ValueError` unless the networks among `parts` have the tensors and shapes that `path` holds"
@@ -221,7 +232,7 @@ def _checkpoint_settings(path):
 
 def load_checkpoint(
     path,      # file to read
-    settings,  # as in `save_checkpoint`
+    settings,  # as in `save_checkpoint`; one that `path` does not hold is accepted
     parts,     # as in `save_checkpoint`; their state is replaced
 ) -> int:      # epochs done
     "Put the state in `path` into `parts`; `ValueError` if it cannot be read or belongs to other `settings`"
@@ -231,8 +242,10 @@ def load_checkpoint(
         raise ValueError(f'{path} cannot be read ({type(e).__name__}); to start anew, delete the folder or choose another') from e
     there = saved['settings']
     for k, v in settings.items():
-        if there.get(k) == v: continue
-        raise ValueError(f'{path} belongs to another training: {k} is {there.get(k)!r} there, {v!r} here')
+        if there.get(k, v) == v: continue
+        lines = zip_longest(str(there[k]).splitlines(), str(v).splitlines())
+        a, b = next(((a, b) for a, b in lines if a != b), (there[k], v))  # of a text, the first line that differs
+        raise ValueError(f'{path} belongs to another training: {k} is {str(a).strip()} there, {str(b).strip()} here')
     _check_fits(path, parts, tensors)
     for name, part in parts.items(): _restore(name, part, tensors)
     return saved['epoch']
@@ -276,7 +289,8 @@ def fastest(
         steps = {(p, l): _trial(model, classifier, x, y, loss, p, l) for p in PRECISIONS for l in LAYOUTS}
         for i in range(2): took = {k: _clock(step, i) for k, step in steps.items()}  # the first steps set things up
         true, best = took['float32', 'contiguous'][1], min(ms for ms, _ in took.values())
-        steps = {k: s for k, s in steps.items() if took[k][0] < 4 * best and abs(took[k][1] / true - 1) < .02}
+        fits = lambda ms, total: ms < 4 * best and abs(total - true) <= .02 * abs(true)
+        steps = {k: s for k, s in steps.items() if k == ('float32', 'contiguous') or fits(*took[k])}
         times = [{k: _clock(step, i)[0] for k, step in steps.items()} for i in range(rounds)]
     ways = [Way(*k, statistics.median(t[k] for t in times)) for k in steps]
     return sorted(ways, key=lambda w: w.ms * (1.15 if w.precision == 'bfloat16' else 1) * (1.03 if w.layout == 'contiguous' else 1))
@@ -292,7 +306,7 @@ def _trial(model, classifier, x, y, loss, precision, layout):
     opts = [None if m is None else torch.optim.Adam(m.parameters(), 1e-4, fused=True) for m in nets]
     cast = _autocast(precision, x.device)
     def step(seed):
-        torch.manual_seed(seed)
+        seed_all(seed, device=x.device)
         z, _, total = vae_step(nets[0], opts[0], x, loss, cast)
         if nets[1] is not None: classifier_step(nets[1], opts[1], z, y, cast)
         return total.item()
@@ -309,15 +323,24 @@ def say_ways(ways):
     text = lambda w: f'{w.precision} {w.layout.replace("_", " ")} {w.ms:.1f}'
     return f'precision auto: {text(ways[0])} ms a step' + (f' (others: {", ".join(map(text, ways[1:]))})' if ways[1:] else '')
 
+def _say(progress, text):
+    if progress: print((progress if isinstance(progress, str) else '') + text, flush=True)
+
+def _layout(model):
+    "How the kernels of `model` lie in memory"
+    kernels = [p for p in model.parameters() if p.ndim == 4 and not p.is_contiguous()]
+    return 'channels_last' if any(p.is_contiguous(memory_format=torch.channels_last) for p in kernels) else 'contiguous'
+
 def _settle(model, classifier, images, labels, loss, batch, folder, progress):
     "The precision for `auto`, with `model` put in its layout: the checkpoint's in `folder`, or the fastest"
     checkpoint = folder and Path(folder)/'checkpoint.safetensors'
     if checkpoint and checkpoint.exists():
-        precision = _checkpoint_settings(checkpoint)['precision']
-        if progress: print(f'precision auto: {precision}, as the checkpoint has it', flush=True)
-        return precision
+        there = _checkpoint_settings(checkpoint)
+        _say(progress, f'precision auto: {there["precision"]}, as the checkpoint has it')
+        if 'layout' in there: model.to(memory_format=LAYOUTS[there['layout']])
+        return there['precision']
     ways = fastest(model, classifier, images, labels, loss, batch)
-    if progress: print(say_ways(ways), flush=True)
+    _say(progress, say_ways(ways))
     model.to(memory_format=LAYOUTS[ways[0].layout])
     return ways[0].precision
 
@@ -372,7 +395,7 @@ def _train_epoch(model, opt, classifier, clf_opt, images, labels, loss, batch, a
 
 # %% ../nbs/05_training.ipynb #c12a2737
 def train(
-    model,                       # an autoencoder: model(x) → recon, mu, logvar, z, with encode and decode
+    model,                       # model(x) → recon, mu, logvar, z, with encode and decode; moved to `device`, left in training mode
     images,                      # (N, channel, height, width) floats in [0, 1]
     labels=None,                 # (N,) whole numbers; None trains no classifier
     loss=mu_loss,                # loss(recon, target, mu, logvar) → scalar
@@ -385,12 +408,12 @@ def train(
     device='auto',               # "auto", "cpu", "cuda"
     precision='float32',         # of the training steps; "bfloat16": autocast, weights and measurements stay float32; or "auto"
     regularizer=mu_regularizer,  # measured along the way, whatever the loss
-    folder=None,                 # where metrics.csv and checkpoint.safetensors go, and from where training goes on
+    folder=None,                 # holds metrics.csv and checkpoint.safetensors to go on from; lambdas as `loss` are told apart by name only
     progress=True,               # a bar on a terminal, a line an epoch elsewhere; a text is put before each line
 ) -> Trained:                    # rows (a dict for each epoch) and the classifier
-    "Train `model` on `images` with `loss` and, in turns, `classifier` on its detached codes; `ValueError`, `NonFiniteLoss`"
-    device, test = pick_device(device), (test, None) if isinstance(test, torch.Tensor) else test or (None, None)
-    _check_settings(images, labels, test, epochs, batch_size, lr, precision)
+    "Train `model`, in place, on `images` with `loss` and, in turns, `classifier` on its detached codes; `ValueError`, `NonFiniteLoss`"
+    device, test = pick_device(device), (test, None) if test is None or isinstance(test, torch.Tensor) else test
+    _check_settings(model, images, labels, test, epochs, batch_size, lr, precision)
     dtype, batch = next(model.parameters()).dtype, min(batch_size, len(images))
     put = lambda o: o if o is None else o.to(device, dtype if o.is_floating_point() else torch.int64)
     images, labels, (test_x, test_y) = put(images), put(labels), map(put, test)
@@ -398,11 +421,13 @@ def train(
         model.to(device).train()
         classifier = _make_classifier(model, classifier, images, labels, test_y, seed)
         if precision == 'auto': precision = _settle(model, classifier, images, labels, loss, batch, folder, progress)
-        opts = [None if m is None else torch.optim.Adam(m.parameters(), lr, betas=(0.9, 0.999), fused=True) for m in (model, classifier)]
+        nets = dict(model=model, classifier=classifier)
+        opts = [None if m is None else torch.optim.Adam(m.parameters(), lr, betas=(0.9, 0.999), fused=True) for m in nets.values()]
         autocast = _autocast(precision, device)
-        settings = dict(n_images=len(images), labels=labels is not None, test=None if test_x is None else len(test_x), batch_size=batch,
-            lr=lr, seed=seed, precision=precision, loss=_describe(loss))
-        state = _State(folder, epochs, settings, dict(zip(('model', 'classifier', 'opt', 'clf_opt'), (model, classifier, *opts))))
+        settings = dict(n_images=len(images), labels=labels is not None, test=None if test_x is None else len(test_x),
+            test_labels=test_y is not None, data=_digest(images, labels, test_x, test_y), batch_size=batch, lr=lr, seed=seed,
+            precision=precision, layout=_layout(model), loss=_describe(loss), **{k: _plain(repr(m)) for k, m in nets.items()})
+        state = _State(folder, epochs, settings, nets | dict(zip(('opt', 'clf_opt'), opts)))
         bar = _Progress(progress, epochs, len(images)//batch, state.epoch)
         try:
             for epoch in range(state.epoch + 1, epochs + 1):
@@ -416,6 +441,7 @@ def train(
                     if x is None: continue
                     seed_all(seed, name, 'evaluate', epoch, device=device)
                     row |= {f'{name}_{k}': v for k, v in evaluate(model, x, y, classifier, regularizer).items()}
+                state.check_codes(row)
                 row['seconds'] = time.perf_counter() - start
                 state.save(row)
                 bar.epoch(row)
@@ -423,8 +449,12 @@ def train(
     return Trained(state.rows, classifier)
 
 # %% ../nbs/05_training.ipynb #c1e645b8
-def _check_settings(images, labels, test, epochs, batch_size, lr, precision):
+def _check_settings(model, images, labels, test, epochs, batch_size, lr, precision):
     "Everything that can be refused before the first step"
+    if not (hasattr(model, 'encode') and hasattr(model, 'decode')):
+        raise ValueError(f'`model` should have `encode` and `decode`, {type(model).__name__} has not')
+    if not (isinstance(test, (tuple, list)) and len(test) == 2 and (test[0] is not None or test[1] is None)):
+        raise ValueError('`test` should be images or (images, labels)')
     for o, l, pre in ((images, labels, ''), (*test, 'test ')):
         if o is not None: check_images(o, f'{pre}images')
         if l is not None: _check_labels(l, o, f'{pre}labels')
@@ -448,8 +478,19 @@ def _make_classifier(model, classifier, images, labels, test_labels, seed):
 
 def _describe(loss):
     "A name for `loss` that tells two objectives apart"
-    if isinstance(loss, partial): return f'{_describe(loss.func)}{sorted(loss.keywords.items())}'
+    if isinstance(loss, partial): return _plain(f'{_describe(loss.func)}{list(loss.args) or ""}{sorted(loss.keywords.items())}')
     return getattr(loss, '__name__', type(loss).__name__)
+
+def _plain(text): return re.sub(' at 0x[0-9a-f]+', '', text)  # addresses differ from process to process
+
+def _digest(*tensors):
+    "A short hash of shape, type and up to 65,536 numbers, evenly spread, of each of `tensors`"
+    h, n = hashlib.blake2b(digest_size=8), 2**16
+    for t in tensors:
+        if t is None: h.update(b'none'); continue
+        some = t.flatten()[(torch.arange(n) * (t.numel() - 1) // (n - 1)).to(t.device)]
+        h.update(f'{tuple(t.shape)} {t.dtype}'.encode() + some.cpu().double().numpy().tobytes())
+    return h.hexdigest()
 
 class _State:
     "The rows and the checkpoint of a training, in `folder` if there is one"
@@ -459,6 +500,7 @@ class _State:
         if folder is None: return
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
+        for p in folder.glob('*.part'): p.unlink(missing_ok=True)  # left by a kill
         self.checkpoint, self.csv = folder/'checkpoint.safetensors', folder/'metrics.csv'
         if not self.checkpoint.exists(): return
         self.epoch = load_checkpoint(self.checkpoint, settings, self.parts)
@@ -471,6 +513,11 @@ class _State:
         weights = [p for m in ('model', 'classifier') if m in self.parts for p in self.parts[m].parameters()]
         if all(p.isfinite().all() for p in weights): return
         raise NonFiniteLoss(f'a weight became NaN or infinite in the last step of epoch {epoch}; {_kept(self.checkpoint)}')
+
+    def check_codes(self, row):
+        "Finite weights may still give codes that are not"
+        if not any(math.isnan(v) for k, v in row.items() if k.endswith('_active_units')): return
+        raise NonFiniteLoss(f'the codes became NaN or infinite in the last step of epoch {row["epoch"]}; {_kept(self.checkpoint)}')
 
     def save(self, row):
         self.rows.append(row)

@@ -195,13 +195,13 @@ def explorer(
     sizes = [p['latent'] for p in packs]
     if len(set(sizes)) > 1: raise ValueError(f'`models` should have codes of equal size, got {sizes}')
     if scripts is not None:
-        for p, m in zip(packs, models): p['script'], _ = f'{scripts}/{_script_name(m, p)}', p.pop('weights')
+        for p, m in zip(packs, models): p['script'], _ = f"{scripts}/{_script_name(m, p['key'])}", p.pop('weights')
     return _fragment('explorer', dict(models=packs, latent=packs[0]['latent'], reach=reach), 'Explore the latent space')
 
 # %% ../nbs/08_widgets.ipynb #85464bd5
-def _script_name(model_or_run, packed):
-    name = model_or_run.config.name.replace('/', '-') if isinstance(model_or_run, Run) else packed['label']
-    return f"{''.join(c if c.isascii() and (c.isalnum() or c in '-_.') else '_' for c in name)}-{packed['key']}.js"
+def _script_name(model_or_run, key):
+    name = model_or_run.config.name.replace('/', '-') if isinstance(model_or_run, Run) else _label(model_or_run)['label']
+    return f"{''.join(c if c.isascii() and (c.isalnum() or c in '-_.') else '_' for c in name)}-{key}.js"
 
 def write_explorer_scripts(
     folder,               # made if it is not there
@@ -214,7 +214,7 @@ def write_explorer_scripts(
     for r in runs:
         model = _model(r)
         data = _base64(decoder_layers(model.decoder, _latent(model))[1], precision)
-        path = folder/_script_name(r, _label(r) | dict(key=_hash(data)))
+        path = folder/_script_name(r, _hash(data))
         path.write_text(f'(window.muvaeWeights=window.muvaeWeights||{{}})["{_hash(data)}"]="{data}";\n', encoding='utf-8')
         paths.append(path)
     return paths
@@ -269,7 +269,7 @@ def plane_explorer(
     amount_scales = (amounts.abs().amax(0).clamp(min=1e-12) / 32767).tolist()  # one for each picture; the page reads knot by knot
     packed = _base64((amounts / torch.tensor(amount_scales)).round().clamp(-32767, 32767), 'int16')
     pictures, scales = _int16(pictures)
-    unit, step = codes.abs().max().item()/32767, max(1, round(extent/3))
+    unit, step = max(codes.abs().max().item(), 1e-12)/32767, max(1, round(extent/3))
     ticks = [t for t in range(-9*step, 9*step+1, step) if abs(t) < .93*extent]
     scene = dict(extent=extent, radius=bound, factor=factor, codes=_base64((codes/unit).round(), 'int16'), unit=unit, hues=CLASS_COLORS,
                  ticks=ticks, labels=labels[:most].tolist() if labels is not None else None, start=[.3*extent, .2*extent])
@@ -412,7 +412,7 @@ def clip_slider(
         ax.set(xlim=(-extent, extent), ylim=(-extent, extent), aspect='equal')
         title = ax.set_title('', loc='left', color=INK)
     draw = _Live(fig, dots, circle, title)
-    most_useful = codes.norm(dim=1).max().item()/math.sqrt(2)  # beyond it no code is held
+    most_useful = max(codes.norm(dim=1).max().item()/math.sqrt(2), .2)  # beyond it no code is held
     factor = w.FloatSlider(value=min(3., most_useful), min=.1, max=1.1*most_useful, step=.1, description='factor')
     def show(_=None):
         dots.set_offsets(clip_latent(codes, factor.value).numpy())
