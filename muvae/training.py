@@ -500,7 +500,7 @@ class _State:
         if folder is None: return
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        for p in folder.glob('*.part'): p.unlink(missing_ok=True)  # left by a kill
+        for p in folder.glob('*.[0-9]*.part'): p.unlink(missing_ok=True)  # left by a kill
         self.checkpoint, self.csv = folder/'checkpoint.safetensors', folder/'metrics.csv'
         if not self.checkpoint.exists(): return
         self.epoch = load_checkpoint(self.checkpoint, settings, self.parts)
