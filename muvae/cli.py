@@ -7,7 +7,7 @@ __all__ = ['muvae_run', 'run_all', 'write_report', 'muvae_paper', 'muvae_figures
 
 # %% ../nbs/09_cli.ipynb #948b6ed4
 import html, os, sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fastcore.script import call_parse
@@ -85,18 +85,25 @@ def run_all(
     "Run `configs` with `jobs` at once, the cores shared among them"
     from concurrent.futures import ProcessPoolExecutor, as_completed
     from multiprocessing import active_children, get_context
-    from muvae.experiments import load_run, report
+    from muvae.experiments import _finished, load_run, report
     from muvae.training import pick_device
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
     on_cpu = all(pick_device(c.device).type == 'cpu' for c in configs.values())
-    jobs = min(jobs or (min(4, cores) if on_cpu else 1), len(configs))
-    width, done = max(len(_label(c)) for c in configs.values()), {}
-    print(f'{len(configs)} runs, {jobs} at once, {max(1, cores//jobs)} of {cores} cores each', flush=True)
+    done = {}
+    for out, c in configs.items():
+        with suppress(ValueError, OSError):  # `run` will say it
+            if found := _finished(c, Path(out)): done[out] = found
+    for r in done.values(): print(report(r), flush=True)
+    todo = {out: c for out, c in configs.items() if out not in done}
+    if not todo: return list(done.values())
+    jobs = min(jobs or (min(4, cores) if on_cpu else 1), len(todo))
+    width = max(len(_label(c)) for c in todo.values())
+    print(f'{len(todo)} runs' + ' left' * bool(done) + f', {jobs} at once, {max(1, cores//jobs)} of {cores} cores each', flush=True)
     pool = ProcessPoolExecutor(jobs, get_context('spawn'), _enter_worker, (max(1, cores//jobs),))
     try:
-        futures = {pool.submit(_work, c, out, f'{_label(c):{width}}  '): out for out, c in configs.items()}
+        futures = {pool.submit(_work, c, out, f'{_label(c):{width}}  '): out for out, c in todo.items()}
         for f in as_completed(futures):
-            if f.exception(): _say_failed(configs[futures[f]], f.exception())
+            if f.exception(): _say_failed(todo[futures[f]], f.exception())
             else:
                 done[futures[f]] = load_run(f.result())
                 print(report(done[futures[f]]), flush=True)

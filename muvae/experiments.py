@@ -186,6 +186,13 @@ def _results(folder):
     try: return json.loads((folder/'results.json').read_text(encoding='utf-8'))
     except (OSError, json.JSONDecodeError): return None
 
+def _finished(config, out):
+    "The run of `config` in `out` if it has been trained as far; `ValueError` where another run is"
+    config, _ = _stored_choice(out, replace(config, device=str(pick_device(config.device))))
+    _refuse_other(out, config)
+    done = _results(out)
+    return Run(out) if done and done['epochs'] >= config.epochs else None
+
 # %% ../nbs/06_experiments.ipynb #daa00a70
 def _noisy(mu, logvar, seed):
     "A sample of each code, its noise from `seed`"
@@ -219,12 +226,10 @@ def run(
     out, config = Path(out or config.folder), replace(config, device=str(pick_device(config.device)))
     try: out.mkdir(parents=True, exist_ok=True)
     except OSError as e: raise OSError(f'cannot make the folder {out}: {e.strerror}') from e
+    if done := _finished(config, out): return done
     config, auto = _stored_choice(out, config)
-    _refuse_other(out, config)
-    done = _results(out)
-    if done and done['epochs'] >= config.epochs: return Run(out)
-    if done and not (out/'checkpoint.safetensors').exists():
-        raise ValueError(f'{out} holds a finished run of {done["epochs"]} epochs without its checkpoint, so it cannot be made longer; '
+    if (shorter := _results(out)) and not (out/'checkpoint.safetensors').exists():
+        raise ValueError(f'{out} holds a finished run of {shorter["epochs"]} epochs without its checkpoint, so it cannot be made longer; '
                          'choose another folder or delete this one')
     data, test = load(config.dataset), load(config.dataset, 'test')
     if config.precision == 'auto': config, auto = _choose(config, *data, progress)
