@@ -33,7 +33,7 @@ def machine(device):
 def data_at_hand(small):
     "{data set: (train, test)} of what can be had, all of 60,000; digits, repeated, in place of a set that cannot"
     if small:
-        few = tuple(tuple(o[:n] for o in load('digits', split)) for split, n in (('train', 128), ('test', 64)))
+        few = tuple(tuple(o[:64] for o in load('digits', split)) for split in ('train', 'test'))
         return dict(fashion_mnist=few, mnist=few), []
     sets, missing = {}, []
     for d in ('fashion_mnist', 'mnist'):
