@@ -19,6 +19,7 @@ class Forked:
         code = 1
         try:
             os.setsid()
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # a job that a shell put in the background ignores it
             for n, (path, flags) in enumerate([(os.devnull, os.O_RDONLY), *((p, os.O_WRONLY | os.O_CREAT) for p in (out, err))]):
                 os.dup2(os.open(path, flags), n)
             sys.stdin, sys.stdout, sys.stderr = (open(n, m, closefd=False) for n, m in enumerate('rww'))

@@ -27,10 +27,11 @@ def test_missing_runs_are_said(sh, small, tmp_path):
 
 def test_tsne_is_kept(sh, small, tmp_path):
     "Where none is kept it is computed, the second time taken from the runs; with other weights it is computed again"
-    root = tmp_path/'runs'
-    shutil.copytree(small, root)
-    for results in root.rglob('results.json'): run_tsne(load_run(results.parent))
-    shutil.copytree(root/'fashion_mnist', root/'mnist')
+    root, one = tmp_path/'runs', tmp_path/'one'
+    shutil.copytree(small/'fashion_mnist/vae', one)
+    run_tsne(load_run(one))
+    for data in 'fashion_mnist', 'mnist':
+        for m in PAPER_MODELS: shutil.copytree(one, root/data/m)
     (root/'mnist/beta/seed0/tsne.safetensors').unlink()
     def draw(): return sh('muvae_figures', '--runs', root, '--figure', '3', '--format', 'pdf', '--out', 'out')
     first, second = draw(), draw()
@@ -38,7 +39,7 @@ def test_tsne_is_kept(sh, small, tmp_path):
     assert first.stdout.count('is computed') == 1 and 'kept with the runs' not in first.stdout
     assert second.stdout.count('is computed') == 0 and 'kept with the runs' in second.stdout
     weights = root/'mnist/mu3/seed0/model.safetensors'
-    weights.write_bytes((root/'mnist/vae/seed0/model.safetensors').read_bytes())
+    weights.write_bytes((small/'fashion_mnist/mu3/seed0/model.safetensors').read_bytes())
     third = draw()
     assert third.returncode == 0 and third.stdout.count('is computed') == 1
     assert (tmp_path/'out/figure_03.pdf').read_bytes().startswith(b'%PDF')
