@@ -7,6 +7,9 @@ os.environ['OMP_NUM_THREADS'] = '1'  # before PyTorch is imported: a fork of a p
 BIN = Path(sys.executable).parent
 
 
+def pytest_configure(config): config.addinivalue_line('markers', 'slow: `make test FLAGS=slow` and .ci/run have time for it')
+
+
 class Forked:
     "A console script in a fork of this process, which has imported PyTorch: on some machines that takes longer than the command"
     def __init__(self, args, cwd, out=os.devnull, err=os.devnull):

@@ -81,6 +81,7 @@ def test_bfloat16_stack_learns():
     torch.testing.assert_close(a, b, rtol=.01, atol=0)
 
 
+@pytest.mark.slow
 def test_gpu_command_on_a_cpu(sh, tmp_path):
     "benchmarks/gpu.py --check goes through every part, and none of them fails"
     r = sh(root/'benchmarks/gpu.py', '--check', '--out', tmp_path, timeout=600)

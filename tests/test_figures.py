@@ -25,6 +25,7 @@ def test_missing_runs_are_said(sh, small, tmp_path):
     assert r.stdout.count('digits/toy-vae-d10') == 5 and 'seed 0, epochs 1' in r.stdout
 
 
+@pytest.mark.slow
 def test_tsne_is_kept(sh, small, tmp_path):
     "Where none is kept it is computed, the second time taken from the runs; with other weights it is computed again"
     root, one = tmp_path/'runs', tmp_path/'one'

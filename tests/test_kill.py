@@ -89,6 +89,7 @@ def test_killed_conv_training_goes_on_bit_for_bit(sh, tmp_path):
     assert (cut/'checkpoint.safetensors').read_bytes() == (whole/'checkpoint.safetensors').read_bytes() and rows(cut) == rows(whole)
 
 
+@pytest.mark.slow
 def test_killed_fast_run(sh, tmp_path, whole):
     "With --precision auto: what was chosen at the start is kept, and choosing it by name gives the same bits"
     cut = tmp_path/'cut'
@@ -111,6 +112,7 @@ def test_killed_before_the_first_checkpoint(sh, tmp_path):
     assert_same(cut, whole)
 
 
+@pytest.mark.slow
 def test_killed_while_made_longer(sh, tmp_path, whole):
     "A run of one epoch, made longer, killed on the way: it is not passed off as finished, and ends as if nothing had been"
     cut = tmp_path/'cut'

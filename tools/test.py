@@ -1,6 +1,6 @@
 """Every notebook and every file in tests/, three at a time, then one line: N passed, N failed.
 
-    python tools/test.py [slow] [cuda]     the flags of cells that are skipped otherwise
+    python tools/test.py [slow] [cuda]     the flags of cells, and the mark of tests, that are skipped otherwise
 
 On Linux what most of them import is imported once, and each file runs in a fork of that process; elsewhere each runs in a process of
 its own, one after the other.
@@ -21,6 +21,9 @@ def environment():
     os.chdir(root)
 
 
+def options(): return ['-q', '-rs', *([] if 'slow' in sys.argv else ['-m', 'not slow'])]
+
+
 def shell(path):
     "nbdev's shell, but a picture is drawn once and makes no PNG: here nobody looks at it"
     from execnb.shell import CaptureShell
@@ -34,7 +37,7 @@ def test(file):
     "Test one notebook or one file of tests in this process; the exit status"
     if file.suffix == '.py':
         import pytest
-        return int(pytest.main(['-q', '-rs', str(file)]))
+        return int(pytest.main([*options(), str(file)]))
     import nbdev.test
     from nbdev.config import get_config
     os.chdir(root/'nbs')
@@ -59,7 +62,7 @@ def start(file, log):
 
 def run(file, log):
     "Run `file` in a process of its own, its output into `log`; the exit status"
-    command = [sys.executable, '-m', 'pytest', '-q', '-rs', file] if file.suffix == '.py' else \
+    command = [sys.executable, '-m', 'pytest', *options(), file] if file.suffix == '.py' else \
               ['nbdev_test', '--path', file, '--flags', ' '.join(sys.argv[1:])]
     return subprocess.run(command, stdout=log, stderr=subprocess.STDOUT).returncode
 
