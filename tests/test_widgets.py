@@ -1,5 +1,6 @@
 "The widgets as a reader meets them: in Chromium (playwright), from a file on disk; `make test-browser` runs these"
-import re
+import json, re
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from torch import nn
 from muvae.experiments import PAPER_GRID, load_run
 from muvae.losses import LOGVAR_TERMS
 from muvae.models import ConvVAE, ToyVAE
-from muvae.widgets import _model, explorer, loss_explorer, plane_explorer, regularizer_surface, write_explorer_scripts
+from muvae.widgets import _model, _source, explorer, loss_explorer, plane_explorer, regularizer_surface, write_explorer_scripts
 
 HEAD = '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>widget</title>'
 PICTURE = "() => document.querySelector('.muvae canvas').toDataURL()"
@@ -68,6 +69,18 @@ def models():
             except ValueError: continue
             yield pytest.param(lambda place=place: load_run(place), id=place.replace('/', '-'))
             break
+
+
+def test_notebooks_show_the_present_widgets():
+    "A committed page carries the style and the scripts that the package has now"
+    kinds = set()
+    for file in sorted((Path(__file__).resolve().parent.parent/'nbs').glob('*.ipynb')):
+        outputs = [o for c in json.loads(file.read_text(encoding='utf-8'))['cells'] for o in c.get('outputs', [])]
+        for page in (''.join(o.get('data', {}).get('text/html', '')) for o in outputs):
+            for kind in re.findall('data-muvae="muvae-([a-z]+)-', page):
+                kinds.add(kind)
+                for source in 'widgets.css', 'common.js', f'{kind}.js': assert _source(source) in page, f'{file.name}: execute it again'
+    assert kinds == {'explorer', 'loss', 'plane'}
 
 
 # images lie in [0, 1]: 2e-3 is half a grey level; 5e-6 is where float32 itself rounds, in torch as in the page
