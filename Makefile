@@ -1,5 +1,5 @@
 # make run    Table 1 of the paper, measured on this machine     make run EPOCHS=50 SEEDS=5 DATASET=mnist
-# make test   every notebook and every test
+# make test   every notebook and the tests
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV   ?= .venv
@@ -25,7 +25,7 @@ FLAGS     ?=
 help:
 	@echo 'make run     train VAE, β-VAE and both μ-VAEs and print Table 1; up to 10 minutes on 2 cores, set-up included'
 	@echo '             make run EPOCHS=50 SEEDS=5 DATASET=mnist,fashion_mnist   asks for the full thing'
-	@echo 'make test    run every notebook and every test; make test FLAGS="slow cuda" adds the slow and the GPU ones'
+	@echo 'make test    run every notebook and the tests; make test FLAGS="slow cuda" adds the slow and the GPU ones'
 	@echo 'make docs    the documentation site into _docs/, without Quarto and without a network; make docs-preview serves it'
 	@echo 'make test-browser   the site and the widgets in a real Chromium, which it installs through apt-get where it can'
 	@echo 'make bench   muvae against pythae and a DataLoader loop, about 12 minutes on 2 idle cores; FLAGS=--quick: 5'

@@ -106,14 +106,14 @@ def throughput(device, sets, small, note):
     return rows
 
 
-def pythae_epoch(device, sets, small):
+def pythae_epoch(device, sets):
     "Seconds of pythae's epoch on this device, scaled to 60,000 images; None where it is not installed"
     try: import pythae  # noqa: F401
     except ImportError: return None
     import compare
-    n = 128 if small else 12_800
-    seconds, *_ = compare.pythae(compare.fresh_model(), sets['fashion_mnist'][0][0][:n], None, 3, no_cuda=device == 'cpu')
-    return min(seconds[1:]) * 60_000 / n
+    images = sets['fashion_mnist'][0][0][:12_800]
+    seconds, *_ = compare.pythae(compare.fresh_model(), images, None, 3, no_cuda=device == 'cpu')
+    return min(seconds[1:]) * 60_000 / len(images)
 
 
 # 3. the paper's grid
@@ -175,7 +175,7 @@ def main(args):
     left = lambda: args.minutes * 60 - (time.time() - begin)
     print(json.dumps(part('check', check, device, sets, small), indent=1))
     rows = part('throughput', throughput, device, sets, small, note) or []
-    part('pythae', pythae_epoch, device, sets, small)
+    part('pythae', pythae_epoch, device, sets)
     eight = min((r for r in rows if r['models'] == (2 if small else 8)), key=lambda r: r['seconds_per_epoch'], default=None)
     way, precision = (eight['way'], eight['precision']) if eight else ('vmap', 'float32')
     epochs = 1 if small else 50

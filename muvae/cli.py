@@ -91,14 +91,15 @@ def run_all(
     on_cpu = all(pick_device(c.device).type == 'cpu' for c in configs.values())
     done = {}
     for out, c in configs.items():
-        with suppress(ValueError, OSError):  # `run` will say it
+        with suppress(Exception):  # `run` will say it
             if found := _finished(c, Path(out)): done[out] = found
     for r in done.values(): print(report(r), flush=True)
     todo = {out: c for out, c in configs.items() if out not in done}
     if not todo: return list(done.values())
     jobs = min(jobs or (min(4, cores) if on_cpu else 1), len(todo))
     width = max(len(_label(c)) for c in todo.values())
-    print(f'{len(todo)} runs' + ' left' * bool(done) + f', {jobs} at once, {max(1, cores//jobs)} of {cores} cores each', flush=True)
+    count = f'{len(todo)} run' + 's' * (len(todo) > 1) + ' left' * bool(done)
+    print(f'{count}, {jobs} at once, {max(1, cores//jobs)} of {cores} cores each', flush=True)
     pool = ProcessPoolExecutor(jobs, get_context('spawn'), _enter_worker, (max(1, cores//jobs),))
     try:
         futures = {pool.submit(_work, c, out, f'{_label(c):{width}}  '): out for out, c in todo.items()}

@@ -21,6 +21,9 @@ def environment():
     os.chdir(root)
 
 
+def ended(status): return 0 if status == 5 else status  # pytest's word for a file whose tests are all slow
+
+
 def options(): return ['-q', '-rs', *([] if 'slow' in sys.argv else ['-m', 'not slow'])]
 
 
@@ -37,7 +40,7 @@ def test(file):
     "Test one notebook or one file of tests in this process; the exit status"
     if file.suffix == '.py':
         import pytest
-        return int(pytest.main([*options(), str(file)]))
+        return ended(int(pytest.main([*options(), str(file)])))
     import nbdev.test
     from nbdev.config import get_config
     os.chdir(root/'nbs')
@@ -64,18 +67,20 @@ def run(file, log):
     "Run `file` in a process of its own, its output into `log`; the exit status"
     command = [sys.executable, '-m', 'pytest', *options(), file] if file.suffix == '.py' else \
               ['nbdev_test', '--path', file, '--flags', ' '.join(sys.argv[1:])]
-    return subprocess.run(command, stdout=log, stderr=subprocess.STDOUT).returncode
+    return ended(subprocess.run(command, stdout=log, stderr=subprocess.STDOUT).returncode)
 
 
 def tell(file, ok, said, seconds):
     "A line for `file`, and all it printed if it failed; how many passed, failed, skipped"
-    n = {word: int(k) for k, word in re.findall(r'(\d+) (passed|failed|error|skipped)', (said.strip().splitlines() or [''])[-1])}
+    n = {word: int(k) for k, word in re.findall(r'(\d+) (passed|failed|error|skipped|deselected)', (said.strip().splitlines() or [''])[-1])}
     if file.suffix == '.ipynb': n = {'passed': int(ok)}
-    passed, failed, skipped = n.get('passed', 0), n.get('failed', 0) + n.get('error', 0), n.get('skipped', 0)
+    passed, failed, slow = n.get('passed', 0), n.get('failed', 0) + n.get('error', 0), n.get('deselected', 0)
+    skipped = n.get('skipped', 0) + slow
     if not ok: failed = max(failed, 1)
     count = f'{passed:3} passed' if file.suffix == '.py' else ' ' * 10
     print(f'{"ok    " if ok else "FAILED"} {file.relative_to(root)!s:27} {count}  {seconds:4.0f} s', flush=True)
-    if skipped: print(*re.findall(r'^SKIPPED.*', said, re.M), sep='\n', flush=True)
+    left = re.findall(r'^SKIPPED.*', said, re.M) + [f'SKIPPED [{slow}] marked slow: make test FLAGS=slow'] * (slow > 0)
+    if left: print(*left, sep='\n', flush=True)
     if not ok: print(said, flush=True)
     return passed, failed, skipped
 
