@@ -16,9 +16,9 @@ def lab(tmp_path_factory):
     pytest.importorskip('jupyterlab')
     home = tmp_path_factory.mktemp('lab')
     (home/'work').mkdir()
-    notebook = json.loads((ROOT/'nbs/08_widgets.ipynb').read_text())
+    notebook = json.loads((ROOT/'nbs/17_widgets.ipynb').read_text())
     del notebook['cells'][-1]  # exports the module
-    (home/'work/08_widgets.ipynb').write_text(json.dumps(notebook))
+    (home/'work/17_widgets.ipynb').write_text(json.dumps(notebook))
     for plugin, values in SETTINGS.items():
         path = home/'settings'/f'{plugin}.jupyterlab-settings'
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def test_sliders_in_jupyterlab(lab, chromium):
     page.set_default_timeout(240_000)
     wrong = []
     page.on('pageerror', lambda e: wrong.append(str(e)))
-    page.goto(f'{lab}/lab/tree/08_widgets.ipynb')
+    page.goto(f'{lab}/lab/tree/17_widgets.ipynb')
     page.wait_for_selector('.jp-Notebook .jp-Cell')
     page.wait_for_selector('.jp-StatusBar-TextItem:has-text("| Idle")')
     page.wait_for_timeout(2000)  # JupyterLab calls itself idle before it has told the notebook

@@ -26,7 +26,7 @@ r = subprocess.run([sys.executable, root/'tools/readme.py', '--check'], capture_
 if r.returncode: problems.append(r.stderr.strip())
 
 for p in sorted((root/'nbs').glob('*.ipynb')):
-    limit = 4 if p.stem == '07_figures' else 1
+    limit = 4 if p.stem == '16_figures' else 1
     if p.stat().st_size > limit * 2**20: problems.append(f'{p.name} is over {limit} MB')
     nb = json.loads(p.read_text())
     sources = [''.join(c['source']) for c in nb['cells']]

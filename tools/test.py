@@ -9,8 +9,8 @@ import atexit, os, re, subprocess, sys, tempfile, time, traceback
 from pathlib import Path
 
 root = Path(__file__).resolve().parent.parent
-LONG = ('test_kill', '10_toy_latent_clipping', '11_images', '05_training', '13_readings', 'test_cli', '09_cli', '06_experiments',
-        'test_benchmarks', '07_figures', '12_reproduction', 'test_figures', 'test_data')
+LONG = ('test_kill', '20_toy_latent_clipping', '21_images', '12_training', '23_readings', 'test_cli', '19_cli', '13_experiments',
+        'test_benchmarks', '16_figures', '22_reproduction', 'test_figures', 'test_data')
 
 
 def environment():
