@@ -84,11 +84,11 @@ def _say_failed(config, e):
     print(f'{label(config)} failed: ' + ' '.join(str(e).split()), file=sys.stderr, flush=True)
     if not isinstance(e, (ValueError, OSError, RuntimeError)): traceback.print_exception(e)
 
-# %% ../nbs/14_grid.ipynb #709911dd
-def _train(todo, jobs=0):
+# %% ../nbs/14_grid.ipynb #510e4128
+def _train(todo, jobs=0, word=''):
     "Train the runs `todo`, {folder: Config}, and say how each ends; {folder: Run} of those that end well"
     jobs, threads = share(todo.values(), jobs)
-    print(f"{len(todo)} run{'s'*(len(todo) > 1)}, {jobs} at once, {threads} of {_cores()} cores each", flush=True)
+    print(f"{len(todo)} run{'s'*(len(todo) > 1)}{word}, {jobs} at once, {threads} of {_cores()} cores each", flush=True)
     width, done = max(len(label(c)) for c in todo.values()), {}
     with _workers(jobs, threads) as pool:
         futures = {pool.submit(_work, c, out, f'{label(c):{width}}  '): out for out, c in todo.items()}
@@ -100,7 +100,7 @@ def _train(todo, jobs=0):
                 print(report(done[out]), flush=True)
     return done
 
-# %% ../nbs/14_grid.ipynb #ec0a5f45
+# %% ../nbs/14_grid.ipynb #12d152b5
 def run_all(
     configs,  # {folder: Config}
     jobs=0,   # runs at once; 0 is one on a GPU and up to four on a CPU, as many as there are cores
@@ -109,5 +109,5 @@ def run_all(
     done = found(configs)
     for r in done.values(): print(report(r), flush=True)
     todo = {out: c for out, c in configs.items() if out not in done}
-    if todo: done |= _train(todo, jobs)
+    if todo: done |= _train(todo, jobs, ' left'*bool(done))
     return [done[out] for out in configs if out in done]
