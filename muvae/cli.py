@@ -84,7 +84,7 @@ def muvae_run(
 ):
     "Train one model and its classifier, write all into one folder, and say how it stands. Started again, it goes on."
     from muvae.experiments import Config, report, run
-    from muvae.training import keep_large_blocks
+    from muvae.machine import keep_large_blocks
     keep_large_blocks()
     config = Config(dataset, model, objective, beta, _number('clip', clip), logvar, mean, latent, activation,
                     epochs, batch, seed, device, precision)

@@ -16,11 +16,12 @@ import torch
 from matplotlib.patches import Circle
 from safetensors import SafetensorError, safe_open
 
-from .data import CLASSES, load
-from .experiments import encode_all
+from .codes import encode_all
+from .data import CLASSES
+from .machine import seed_all
 from .metrics import unit_variance
 from .plots import INK, NAMES, class_dots, class_legend, curves, model_style, show_tile, style
-from .training import seed_all, write_tensors
+from .storage import write_tensors
 
 # %% ../nbs/16_figures.ipynb #68d8104c
 def model_of(run) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from .experiments import Config, _finished, load_run, report, run
-from .training import keep_large_blocks, pick_device
+from .machine import keep_large_blocks, pick_device
 
 # %% ../nbs/14_grid.ipynb #0fad3d25
 def label(
