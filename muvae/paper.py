@@ -18,10 +18,9 @@ import torch
 from .checks import check_choice
 from .data import DataError, load
 from .experiments import Config, load_run, verdict
-from .figures import (fig_01, fig_02, fig_03, fig_04, fig_05, fig_06, fig_07, kept_tsne, made_from, model_of,
-                           run_tsne)
+from .figures import fig_01, fig_02, fig_03, fig_04, fig_05, fig_06, fig_07, kept_tsne, made_from, run_tsne
 from .losses import LOGVAR_TERMS
-from .plots import NAMES
+from .plots import NAMES, model_of
 
 # %% ../nbs/18_paper.ipynb #dc0976f5
 PAPER_MODELS = dict(vae=dict(objective='vae'), beta=dict(objective='beta', beta=4.0),
