@@ -21,10 +21,9 @@ from torch import nn
 
 from .data import CLASSES, load
 from .experiments import Run, make_model
-from .figures import model_of
 from .losses import LOGVAR_TERMS, MEAN_TERMS, clip_latent, kl_divergence
 from .metrics import _evaluating, unit_variance
-from .plots import CLASS_COLORS, COLORS, INK, curves, model_style, style, tile
+from .plots import CLASS_COLORS, COLORS, INK, curves, model_of, model_style, style, tile
 
 # %% ../nbs/17_widgets.ipynb #330ddc43
 def _flat(module):
