@@ -9,9 +9,8 @@ __all__ = ['MEAN_TERMS', 'LOGVAR_TERMS', 'recon_loss', 'bernoulli_loss', 'kl_div
 # %% ../nbs/01_losses.ipynb #cec42716
 import math
 import torch
-from torch import Tensor
 from .checks import (Data, Images, Latent, PerSample, Scalar,
-                          as_tensor, check_choice, check_number, check_rows, check_same, f32)
+    as_tensor, check_choice, check_number, check_rows, check_same, f32)
 
 # %% ../nbs/01_losses.ipynb #0f8107f4
 _all_ = ['Images', 'Data', 'Latent', 'PerSample', 'Scalar']
