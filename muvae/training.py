@@ -27,7 +27,7 @@ from .machine import (LAYOUTS, PRECISIONS, autocasting, keep_large_blocks, layou
 from .metrics import active_units
 from .models import LatentClassifier, reparameterize
 from .objectives import LIKELIHOODS, as_objective, check_trained, describe
-from .storage import (checkpoint_settings, clear_parts, load_checkpoint, previous, read_rows, save_checkpoint, write_atomic,
+from .storage import (about_checkpoint, clear_parts, load_checkpoint, previous, read_rows, save_checkpoint, write_atomic,
                            write_rows, write_tensors, write_text_atomic)
 
 # %% ../nbs/12_training.ipynb #98993d5f
@@ -334,7 +334,8 @@ def train_epoch(
         record.append(take(sides, batch, first + i))
         if (i+1) % 50 == 0: look(torch.stack(record[-50:]), i-49)
     if rest := len(record) % 50: look(torch.stack(record[-rest:]), len(record)-rest)
-    return torch.stack(record).mean(0).tolist()
+    columns = torch.stack(record).split(2, dim=1)  # so few at a time are summed step by step, as version 0.1 did
+    return torch.cat([c.contiguous().mean(0) for c in columns]).tolist()
 
 # %% ../nbs/12_training.ipynb #9fb889e6
 class _Progress:
@@ -563,7 +564,7 @@ def _settle(model, objective, turns, batch, folder, progress):
     "The precision for `auto`, with `model` put in its layout: the checkpoint's in `folder`, or the fastest"
     checkpoint = folder and Path(folder).expanduser()/'checkpoint.safetensors'
     if checkpoint and checkpoint.exists():
-        there = checkpoint_settings(checkpoint)
+        there = about_checkpoint(checkpoint)['settings']
         say(progress, f'precision auto: {there["precision"]}, as the checkpoint has it')
         if 'layout' in there: model.to(memory_format=LAYOUTS[there['layout']])
         return there['precision']
