@@ -96,12 +96,12 @@ def muvae_run(
 @command
 def muvae_paper(
     dataset:str='fashion_mnist,mnist',  # data sets, with commas between: fashion_mnist, mnist, digits
-    model:str='vae,beta,mu3,mu6',       # with commas between; mu3 is μ-VAE with factor 3; toy: Figure 1's; readings: eq. (6)'s
+    model:str='vae,beta,mu3,mu6',       # with commas between; mu3: factor 3; toy: Figure 1's nine; readings: eq. (6)'s
     seeds:int=1,                        # how many seeds of each, from 0 on
     epochs:int=20,                      # passes over the training set; the paper does not give its number
     jobs:int=0,                         # runs at once; 0 chooses: one on a GPU, up to four on a CPU
     device:str='auto',                  # auto (a GPU if there is one), cpu or cuda
-    precision:str='float32',            # float32, bfloat16 (autocast) or auto (the faster of them here, measured shortly)
+    precision:str='float32',            # float32, bfloat16 (autocast) or auto (the faster here, measured shortly)
     fallback:str=None,                  # data set to use instead of one that cannot be had from anywhere
     out:str='runs',                     # folder for the runs, the table and the pictures
 ):

@@ -163,5 +163,5 @@ def test_interrupt_stops_everything(tmp_path):
     p = start_paper(tmp_path/'runs', tmp_path)
     os.kill(p.pid, signal.SIGINT)  # the parent alone; from a terminal the workers hear it too
     code, err = p.wait(timeout=30), (tmp_path/'err').read_text(encoding='utf-8')
-    assert code == 1 and 'the same command goes on' in err and 'Traceback' not in err, err
+    assert code == 130 and 'the same command goes on' in err and 'Traceback' not in err, err
     assert_still(tmp_path/'runs')
