@@ -33,7 +33,7 @@ def reparameterize(
 
 # %% ../nbs/03_models.ipynb #a3e87ad6
 def paper_init(module: nn.Module):  # changed in place
-    "Draw the weights of `module` from N(0, 2/N), N its inputs times its kernel's area, and zero its biases (appendix B)"
+    "Draw the weights of `module` from N(0, 2/N), N inputs times kernel area, and set its biases to 0 (appendix B)"
     if not isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)): return
     if isinstance(module, nn.Linear): N = module.in_features
     else: N = module.in_channels // module.groups * math.prod(module.kernel_size)
@@ -62,26 +62,27 @@ def _check_batch(x, shape):
     want = '...' if shape is None else ', '.join(map(str, shape))
     raise ValueError(f'`x` should be a batch of images, shape (batch, {want}), and not empty, got {tuple(x.shape)}')
 
-# %% ../nbs/03_models.ipynb #9f8ce928
+# %% ../nbs/03_models.ipynb #0095ebf9
 def _check_latent(z, latent_dim):
     z = as_tensor('z', z)
     if z.ndim == 2 and z.shape[1] == latent_dim and z.shape[0]: return z
-    raise ValueError(f'`z` should be a batch of codes, shape (batch, {latent_dim}), and not empty, got {tuple(z.shape)}')
+    want = f'shape (batch, {latent_dim}), and not empty'
+    raise ValueError(f'`z` should be a batch of codes, {want}, got {tuple(z.shape)}')
 
 # %% ../nbs/03_models.ipynb #a9f603d8
 def _as_weights(net, t):
     w = next(net.parameters(), t)
     return t.to(w.dtype) if w.is_floating_point() else t
 
-# %% ../nbs/03_models.ipynb #f323ddd7
+# %% ../nbs/03_models.ipynb #12c082fb
 class _ClipTravels(nn.Module):
     "Puts `self.clip` into the state dict and takes it from there"
     def get_extra_state(self): return torch.tensor(self.clip or 0., dtype=torch.float32, device='cpu')
 
     def set_extra_state(self, state):
         mine, theirs = self.get_extra_state(), check_number('clip', state, zero=True)
-        if theirs in [mine.to(t).item() for t in (torch.float32, torch.float16, torch.bfloat16)]: return  # but for rounding
-        self.clip = theirs or None
+        rounded = [mine.to(t).item() for t in (torch.float32, torch.float16, torch.bfloat16)]
+        if theirs not in rounded: self.clip = theirs or None
 
     def _load_from_state_dict(self, state_dict, prefix, *args):
         state_dict.setdefault(f'{prefix}_extra_state', self.get_extra_state())
@@ -97,7 +98,7 @@ class VAE(_ClipTravels):
         latent_dim: int = 10,         # size of the code
         clip: float | None = None,    # factor of eq. (5), or None: no clipping
         deterministic: bool = False,  # a plain autoencoder: z = mu, no noise
-        image_shape: tuple | None = (1, 28, 28),  # of one image, (channels, height, width); None: any, whole numbers too
+        image_shape: tuple | None = (1, 28, 28),  # (channels, height, width) of an image; None: any, and any type
     ):
         super().__init__()
         self.latent_dim, self.clip = _check_code(latent_dim, clip)
@@ -126,7 +127,8 @@ class VAE(_ClipTravels):
         return self.decode(sigma * torch.randn(n, self.latent_dim, device=w.device, dtype=w.dtype))
 
     def extra_repr(self):
-        return f'latent_dim={self.latent_dim}, clip={self.clip}, deterministic={self.deterministic}, image_shape={self.shape}'
+        code = f'latent_dim={self.latent_dim}, clip={self.clip}, deterministic={self.deterministic}'
+        return f'{code}, image_shape={self.shape}'
 
 # %% ../nbs/03_models.ipynb #f3caea39
 ACTIVATIONS = dict(leaky_relu=lambda: nn.LeakyReLU(0.2), relu=nn.ReLU, tanh=nn.Tanh)
@@ -170,9 +172,9 @@ class ConvVAE(VAE):
             nn.Flatten())                                       # → 3136
         decoder = nn.Sequential(
             nn.Linear(D, n), act(), nn.Unflatten(1, (64, *quarter)),
-            nn.ConvTranspose2d(64, 64, 3, stride=1, padding=1), act(),                                       # → 7×7×64
-            nn.ConvTranspose2d(64, 32, 3, stride=2, padding=1, output_padding=pad(quarter, half)), act(),    # → 14×14×32
-            nn.ConvTranspose2d(32, C, 3, stride=2, padding=1, output_padding=pad(half, full)),               # → 28×28×1
+            nn.ConvTranspose2d(64, 64, 3, stride=1, padding=1), act(),                                     # → 7×7×64
+            nn.ConvTranspose2d(64, 32, 3, stride=2, padding=1, output_padding=pad(quarter, half)), act(),  # → 14×14×32
+            nn.ConvTranspose2d(32, C, 3, stride=2, padding=1, output_padding=pad(half, full)),             # → 28×28×1
             nn.Sigmoid())
         super().__init__(encoder, decoder, n, D, clip, deterministic, image_shape)
         self.apply(paper_init)
@@ -186,5 +188,5 @@ class LatentClassifier(nn.Sequential):
     ):
         sizes = check_count('latent_dim', latent_dim), 1024, 1024, 1024
         hidden = [m for i, o in zip(sizes, sizes[1:]) for m in (nn.Linear(i, o), nn.LeakyReLU(0.2))]
-        super().__init__(*hidden, nn.Linear(1024, check_count('n_classes', n_classes, least=2)))
+        super().__init__(*hidden, nn.Linear(1024, check_count('n_classes', n_classes)))
         self.apply(paper_init)

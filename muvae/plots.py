@@ -14,6 +14,8 @@ import matplotlib.pyplot as plt
 from matplotlib import ticker
 from matplotlib.lines import Line2D
 from torch import Tensor
+from torch.nn import functional as F
+from .checks import as_tensor, check_count
 
 # %% ../nbs/15_plots.ipynb #b8c26bf5
 COLORS = dict(vae='#1F86C8', beta='#D55E00', mu3='#009E73', mu6='#CC79A7')
@@ -21,6 +23,7 @@ NAMES  = dict(vae='VAE', beta='β-VAE (β = 4)', mu3='μ-VAE, factor 3', mu6='μ
 DASHES = dict(vae='-', beta=(0, (1, 1)), mu3=(0, (4, 1)), mu6=(0, (5, 1, 1, 1)))
 INK    = '#7f7f7f'  # axes and text: contrast 4 against white and 4.7 against #111
 
+# %% ../nbs/15_plots.ipynb #d7cabb19
 def model_style(model: str) -> dict:  # "mu3", or a run's name such as "mnist/mu3"
     "Colour, label and dashes of `model` as keywords for `plot`; grey for a model that is not in the paper"
     m = model.split('/')[-1]
@@ -36,19 +39,21 @@ def model_of(run) -> str:
 @contextmanager
 def style():
     "Draw in the project's style: transparent, grey ink, no box, small type"
-    rc = {'figure.facecolor': 'none', 'axes.facecolor': 'none', 'savefig.facecolor': 'none', 'figure.dpi': 100, 'savefig.dpi': 200,
-          'text.color': INK, 'axes.labelcolor': INK, 'axes.edgecolor': INK, 'xtick.color': INK, 'ytick.color': INK, 'axes.titlecolor': INK,
-          'axes.spines.top': False, 'axes.spines.right': False, 'axes.grid': True,
-          'grid.color': INK, 'grid.alpha': .18, 'grid.linewidth': .6,
-          'font.size': 9, 'axes.titlesize': 9.5, 'axes.labelsize': 9, 'legend.fontsize': 9, 'legend.frameon': False, 'lines.linewidth': 1.8,
-          'axes.linewidth': .7, 'xtick.major.width': .7, 'ytick.major.width': .7, 'image.cmap': 'gray', 'image.interpolation': 'auto'}
-    old = {k: plt.rcParams[k] for k in rc}  # not rc_context: it would undo what Jupyter's backend sets when it wakes within the block
+    ink = 'text.color axes.labelcolor axes.titlecolor axes.edgecolor xtick.color ytick.color grid.color'.split()
+    rc = {'figure.facecolor': 'none', 'axes.facecolor': 'none', 'savefig.facecolor': 'none', **dict.fromkeys(ink, INK),
+          'figure.dpi': 100, 'savefig.dpi': 200, 'font.size': 9, 'axes.titlesize': 9.5, 'axes.labelsize': 9,
+          'axes.spines.top': False, 'axes.spines.right': False, 'axes.grid': True, 'grid.alpha': .18,
+          'grid.linewidth': .6, 'legend.fontsize': 9, 'legend.frameon': False, 'lines.linewidth': 1.8,
+          'axes.linewidth': .7,
+          'xtick.major.width': .7, 'ytick.major.width': .7, 'image.cmap': 'gray', 'image.interpolation': 'auto'}
+    old = {k: plt.rcParams[k] for k in rc}  # not rc_context: it undoes what Jupyter's backend sets when it wakes inside
     plt.rcParams.update(rc)
     try: yield
     finally: plt.rcParams.update(old)
 
 # %% ../nbs/15_plots.ipynb #7c540f44
-CLASS_COLORS = ['#DE5978', '#A98E00', '#9E3980', '#03DDDC', '#F4A88F', '#C2D016', '#A17FFF', '#23A0BE', '#5255C1', '#68612A']
+CLASS_COLORS = ['#DE5978', '#A98E00', '#9E3980', '#03DDDC', '#F4A88F',
+                '#C2D016', '#A17FFF', '#23A0BE', '#5255C1', '#68612A']
 
 # %% ../nbs/15_plots.ipynb #b6ac09fb
 def class_dots(
@@ -60,15 +65,17 @@ def class_dots(
 ):
     "Scatter `points` in the colours of their `labels`, equal aspect, no axes"
     colors = [CLASS_COLORS[i] for i in labels.tolist()]
-    ax.scatter(*points.T.tolist(), s=size or min(6., 20_000/len(points)), c=colors, linewidths=0, alpha=.8, rasterized=True)
+    size = size or min(6., 20_000/len(points))
+    ax.scatter(*points.T.tolist(), s=size, c=colors, linewidths=0, alpha=.8, rasterized=True)
     for i in labels.unique().tolist() if badges else []:
         mine = points[labels == i]
         x, y = mine[(mine - mine.median(0).values).square().sum(1).argmin()].tolist()
-        ax.text(x, y, str(i), size=7, weight='bold', color='w' if i in (2, 8, 9) else 'k', ha='center', va='center', zorder=3,
-                bbox=dict(boxstyle='circle,pad=.18', fc=CLASS_COLORS[i], ec=INK, lw=.6))
+        ax.text(x, y, str(i), size=7, weight='bold', color='w' if i in (2, 8, 9) else 'k', ha='center', va='center',
+                zorder=3, bbox=dict(boxstyle='circle,pad=.18', fc=CLASS_COLORS[i], ec=INK, lw=.6))
     ax.set_aspect('equal')
     ax.axis('off')
 
+# %% ../nbs/15_plots.ipynb #1fac9845
 def class_legend(
     fig,              # figure that gets it, below its panels
     names: list,      # of the classes
@@ -98,23 +105,33 @@ def curves(
     ax.yaxis.set_major_formatter(ticker.LogFormatter())
     ax.yaxis.set_minor_formatter(ticker.LogFormatter(minor_thresholds=(1.5, .6)))
 
+# %% ../nbs/15_plots.ipynb #b7a3c650
+def _pictures(images):
+    "(N, height, width) of grey images, (N, height, width, 4) of colour ones, in float32 on the CPU"
+    x = as_tensor('images', images).detach().cpu().float()
+    if x.ndim < 4 and x.ndim > 1: return x.reshape(-1, *x.shape[-2:])
+    if x.ndim == 4 and x.shape[1] == 1: return x[:, 0]
+    if x.ndim == 4 and x.shape[1] == 3: return F.pad(x.clamp(0, 1).permute(0, 2, 3, 1), (0, 1), value=1.)  # opaque
+    raise ValueError(f'`images` should be (N, height, width) or (N, 1 or 3, height, width), got {tuple(x.shape)}')
+
 # %% ../nbs/15_plots.ipynb #13ceb4d9
 def tile(
-    images: Tensor,  # (N, 1, height, width) or (N, height, width), in [0, 1]
+    images: Tensor,  # (N, height, width) or (N, 1 or 3, height, width), in [0, 1]
     ncol: int,       # images a row
     pad: int = 1,    # empty pixels between them
-) -> Tensor:         # (rows, columns) in [0, 1], NaN between the images
-    "Lay `images` out in rows of `ncol`; what is between and after them is NaN, which is drawn as nothing"
-    x = images.detach().cpu().float().reshape(-1, *images.shape[-2:])
-    n, h, w = x.shape
+) -> Tensor:         # grey: (rows, columns), NaN between the images; colours: (rows, columns, 4), transparent there
+    "Lay `images` out in rows of `ncol`, `pad` pixels apart; what is between and after them is drawn as nothing"
+    x, ncol, pad = _pictures(images), check_count('ncol', ncol), check_count('pad', pad, least=0)
+    n, h, w = x.shape[:3]
     nrow = -(-n // ncol)
-    grid = x.new_full((nrow, h+pad, ncol, w+pad), float('nan'))
+    grid = x.new_full((nrow, h+pad, ncol, w+pad, *x.shape[3:]), float('nan') if x.ndim == 3 else 0.)
     for i, im in enumerate(x): grid[i // ncol, :h, i % ncol, :w] = im
-    return grid.reshape(nrow*(h+pad), ncol*(w+pad))[:nrow*(h+pad)-pad, :ncol*(w+pad)-pad]
+    return grid.reshape(nrow*(h+pad), ncol*(w+pad), *x.shape[3:])[:nrow*(h+pad)-pad, :ncol*(w+pad)-pad]
 
+# %% ../nbs/15_plots.ipynb #f1cc16f4
 def show_tile(
     ax,               # axes to draw on
-    images: Tensor,   # (N, 1, height, width), in [0, 1]
+    images: Tensor,   # (N, height, width) or (N, 1 or 3, height, width), in [0, 1]
     ncol: int,        # images a row
     title: str = '',  # above the images
     color=INK,        # of the title
