@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-MODULES = ['data', 'losses', 'models', 'metrics', 'plots', 'training', 'experiments', 'figures', 'cli']
+MODULES = ['fetch', 'data', 'losses', 'models', 'metrics', 'plots', 'training', 'experiments', 'figures', 'cli']
 BLOCK = """
 import sys
 class Block:
@@ -40,6 +40,7 @@ print(len(rows))
     ('muvae.cli', 'torch numpy matplotlib sklearn torchvision'),
     ('muvae.losses', 'torchvision sklearn matplotlib fastcore'),
     ('muvae.data', 'torchvision sklearn matplotlib'),
+    ('muvae.fetch', 'torch numpy torchvision sklearn matplotlib'),
 ])
 def test_light_imports(module, heavy):
     r = python(f'import sys, {module}; print([m for m in {heavy.split()!r} if m in sys.modules])')
@@ -53,7 +54,7 @@ def test_quick_imports(first, then, seconds):
     assert float(r.stdout) < seconds, r.stdout + r.stderr
 
 
-ARROWS = dict(data=(), losses=(), models=('losses',), metrics=(), plots=(), training=('losses', 'metrics', 'models'))
+ARROWS = dict(fetch=(), data=('checks', 'fetch'), losses=(), models=('losses',), metrics=(), plots=(), training=('losses', 'metrics', 'models'))
 
 
 @pytest.mark.parametrize('module, may', ARROWS.items())
