@@ -137,8 +137,8 @@ def test_damaged_run(sh, tmp_path):
 @pytest.fixture
 def nowhere(tmp_path, monkeypatch):
     "No data set but the digits can be had, here or in a command that is a fork of this process"
-    import muvae.data
-    monkeypatch.setattr(muvae.data, '_sources', lambda name, raw: iter(()))
+    import muvae.fetch
+    monkeypatch.setattr(muvae.fetch, '_sources', lambda name, raw: iter(()))
     monkeypatch.setenv('MUVAE_DATA', str(tmp_path/'data'))
 
 

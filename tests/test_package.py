@@ -40,6 +40,7 @@ print(len(rows))
     ('muvae.cli', 'torch numpy matplotlib sklearn torchvision'),
     ('muvae.losses', 'torchvision sklearn matplotlib fastcore'),
     ('muvae.data', 'torchvision sklearn matplotlib'),
+    ('muvae.fetch', 'torch numpy torchvision sklearn matplotlib'),
 ])
 def test_light_imports(module, heavy):
     r = python(f'import sys, {module}; print([m for m in {heavy.split()!r} if m in sys.modules])')
