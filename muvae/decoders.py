@@ -215,9 +215,9 @@ class MaskedConv2d(nn.Conv2d):
         h = F.conv2d(x, self.weight * self.mask, self.bias, padding=self.padding)
         return h[..., :x.shape[-2], :]  # padding below made rows too many
 
-# %% ../nbs/28_decoders.ipynb #0ea282ad
+# %% ../nbs/28_decoders.ipynb #4a2b8488
 class PixelVAE(SeesEarlier):
-    "Convolutions: images of 0 and 1 → `latent_dim` codes → pixels, each told those before it in a field `receptive` wide"
+    "Convolutions: images of 0 and 1 → `latent_dim` codes → pixels, each told those before it, `receptive` wide"
     def __init__(self,
         latent_dim: int = 16,         # size of the code
         receptive: int = 15,          # width of the field of earlier pixels: n·(kernel − 1) + 1; 1: none
@@ -245,12 +245,12 @@ class PixelVAE(SeesEarlier):
         self.tell   = nn.ModuleList(nn.Conv2d(C, C, 1) for _ in range(layers))
         self.out    = nn.Conv2d(C, 1, 1)
 
-# %% ../nbs/28_decoders.ipynb #b31c11e7
+# %% ../nbs/28_decoders.ipynb #0ad71ebf
 def _n_layers(receptive, kernel):
     "How many masked layers of `kernel` make a field `receptive` wide"
     if not check_count('kernel', kernel, 3) % 2: raise ValueError(f'`kernel` should be odd, got {kernel}')
     n, rest = divmod(check_count('receptive', receptive) - 1, kernel - 1)
-    if rest: raise ValueError(f'`receptive` should be a multiple of {kernel - 1}, plus 1, got {receptive} with `kernel` {kernel}')
+    if rest: raise ValueError(f'`receptive` should be a multiple of {kernel - 1}, plus 1, got {receptive}')
     return n
 
 def _check_shape(shape):
