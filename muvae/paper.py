@@ -240,8 +240,8 @@ def _page(runs, pictures):
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>muvae: Table 1</title><style>{_STYLE}</style>
 <h1>Table 1, paper and ours</h1>
-<p>Test accuracy of a classifier on the latent code, and what stands beside it. The paper gives one number for each model
-and does not say whether its classifier reads the mean μ or the sample z, nor how many epochs it trained.</p>
+<p>Test accuracy of a classifier on the latent code, and what stands beside it. The paper gives one number for each
+model and does not say whether its classifier reads the mean μ or the sample z, nor how many epochs it trained.</p>
 <div class="wide">{_table_html(*table_rows(runs))}</div>
 <p class="soft">{e('; '.join(made))}</p><h2>Collapse</h2><ul>{collapse}</ul>{figures}</html>
 '''
