@@ -33,7 +33,8 @@ def build(out):
     "sdist and wheel, and what has to be in them"
     shutil.rmtree(out, ignore_errors=True)
     shutil.rmtree(root/'build', ignore_errors=True)  # setuptools packs what an older build left there
-    sh(sys.executable, '-m', 'build', '--outdir', out, root, stdout=subprocess.DEVNULL)
+    try: sh(sys.executable, '-m', 'build', '--outdir', out, root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    except subprocess.CalledProcessError as e: sys.exit(e.stdout[-4000:])
     [wheel], [sdist] = out.glob('*.whl'), out.glob('*.tar.gz')
     with tarfile.open(sdist) as t: inside = {p.partition('/')[2] for p in t.getnames()}
     for names in (zipfile.ZipFile(wheel).namelist(), inside):
