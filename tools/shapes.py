@@ -7,6 +7,7 @@ annotation excludes.
 """
 import dataclasses, functools, inspect, os
 from numbers import Integral, Real
+from typing import Optional
 
 
 def asked(): return os.environ.get('MUVAE_TYPECHECK', '0') not in ('', '0')
@@ -18,6 +19,13 @@ def typechecker(fn):
     return beartype(fn, conf=BeartypeConf(hint_overrides=FrozenDict({float: Real, int: Integral})))
 
 
+def lenient(signature):
+    "`signature`, but what is None by default may be None: call_parse needs the bare type there"
+    optional = [p.replace(annotation=Optional[p.annotation]) if p.default is None and p.annotation is not p.empty else p
+                for p in signature.parameters.values()]
+    return signature.replace(parameters=optional)
+
+
 def patient(jaxtyped):
     "`jaxtyped`, but a function may refuse its arguments before they are held against its annotations"
     from jaxtyping import TypeCheckError
@@ -27,8 +35,10 @@ def patient(jaxtyped):
         if fn is None: return functools.partial(decorate, **kw)
         if dataclasses.is_dataclass(fn): fn.__init__ = decorate(fn.__init__, **kw)
         if inspect.isclass(fn): return fn
+        if not inspect.isfunction(fn) or inspect.isgeneratorfunction(fn): return jaxtyped(fn, **kw)
+        fn.__signature__ = lenient(inspect.signature(fn))
         checked = jaxtyped(fn, **kw)
-        if not inspect.isfunction(fn) or inspect.isgeneratorfunction(fn): return checked
+        del fn.__signature__
 
         @functools.wraps(fn)
         def call(*args, **kwargs):
