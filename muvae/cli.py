@@ -66,12 +66,12 @@ def _number(name, text):
 # %% ../nbs/19_cli.ipynb #f13c54c3
 @command
 def muvae_run(
-    dataset:str='fashion_mnist',  # fashion_mnist, mnist or digits
-    model:str='conv',             # conv (Table 4 of the paper) or toy (Table 2)
-    objective:str='mu',           # vae (ELBO), beta (β-VAE), mu (μ-VAE) or ae (plain autoencoder)
+    dataset:str='fashion_mnist',  # fashion_mnist, mnist or digits; glosses or sentences for text
+    model:str='conv',             # conv (Table 4 of the paper), toy (Table 2), text or pixel
+    objective:str='mu',           # vae (ELBO), beta, mu (μ-VAE), ae (autoencoder), anneal, cycle, free, capacity or mmd
     beta:float=4.0,               # weight of the KL divergence, for --objective beta
     clip:str='auto',              # bound ‖μ‖ by this factor times √latent, or none; auto: 3 for mu, none for the others
-    logvar:str='abs',             # μ-VAE's log-variance term: abs, literal, expm1, kl or abs_sum
+    logvar:str='abs',             # μ-VAE's log-variance term: abs, literal, expm1, kl, abs_sum or neg
     mean:str='sum',               # μ-VAE's mean term: sum or per_dim
     latent:int=None,              # size of the code; 10 for conv and 2 for toy if not given
     activation:str='leaky_relu',  # of the toy model: leaky_relu, relu or tanh
@@ -80,6 +80,10 @@ def muvae_run(
     seed:int=0,                   # of weights, order and noise
     device:str='auto',            # auto (a GPU if there is one), cpu or cuda
     precision:str='float32',      # float32, bfloat16 (autocast) or auto (the faster of them here, measured shortly)
+    knobs:str='',                 # more settings of the objective, such as floor=0.5 or beta=linear(0,1,5000)
+    net:str='',                   # more settings of the network, such as skip=1,word_dropout=0.5
+    lr:float=None,                # learning rate; 1e-4 for conv and toy, 1e-3 for text and pixel if not given
+    images:int=None,              # so many of the training set, drawn at random; all if not given
     out:str=None,                 # folder of the run; runs/DATASET/NAME/seedSEED if not given
 ):
     "Train one model and its classifier, write all into one folder, and say how it stands. Started again, it goes on."
@@ -87,7 +91,7 @@ def muvae_run(
     from muvae.machine import keep_large_blocks
     keep_large_blocks()
     config = Config(dataset, model, objective, beta, _number('clip', clip), logvar, mean, latent, activation,
-                    epochs, batch, seed, device, precision)
+                    epochs, batch, seed, device, precision, knobs=knobs, net=net, lr=lr, images=images)
     out = Path(out or config.folder)
     print(f'{config.name}, seed {seed}: up to epoch {epochs} in {out}', flush=True)
     print(report(run(config, out)))

@@ -172,11 +172,12 @@ def reconstruction_error(
     images:Float[Tensor, "n *data"], # (n, …), on the model's device
     on:str="mu",                     # decode "mu", or "z": a sample from q(z|x), of a `deterministic` model mu
     batch_size:int=1000,             # images at a time
-    generator:torch.Generator=None,  # for the noise of "z"; None: torch's own
+    generator:torch.Generator=None,  # for the noise of "z"; None: torch's own, left where it was
 ) -> float:                          # squared error, summed over an image, mean over the images
     "‖x − x′‖² of `model` on `images`, decoded from `on`, `batch_size` at a time, noise from `generator`"
     images = _check_images(_beside(model, "images", images))
     check_choice("on", on, ("mu", "z"))
     batches = images.split(check_count("batch_size", batch_size))
     noisy = on == "z" and not getattr(model, "deterministic", False)
-    with _evaluating(model): return sum(_squared_error(model, x, noisy, generator) for x in batches) / images.shape[0]
+    with torch.random.fork_rng([images.device] if images.is_cuda else []), _evaluating(model):
+        return sum(_squared_error(model, x, noisy, generator) for x in batches) / images.shape[0]

@@ -40,7 +40,7 @@ TOY_MODELS = {f'toy-{m}' + ('' if a == 'leaky_relu' else f'-{a}'): dict(model='t
 
 # %% ../nbs/18_paper.ipynb #65d49609
 READING_MODELS = {**PAPER_MODELS,
-    **{f'mu3-{t}': dict(objective='mu', logvar=t) for t in LOGVAR_TERMS if t != 'abs'},
+    **{f'mu3-{t}': dict(objective='mu', logvar=t) for t in LOGVAR_TERMS if t not in ('abs', 'neg')},
     'mu3-per_dim': dict(objective='mu', mean='per_dim'),
     **{f'mu{f}': dict(objective='mu', clip=float(f)) for f in (1, 2, 12)}, 'mu': dict(objective='mu', clip=None),
     'ae': dict(objective='ae'), 'ae-clip3': dict(objective='ae', clip=3.0)}
