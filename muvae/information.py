@@ -67,7 +67,7 @@ def derangement(
     partner[order] = order.roll(1)  # one circle through all of them
     return partner
 
-# %% ../nbs/26_information.ipynb #0a2c0828
+# %% ../nbs/26_information.ipynb #aef05e05
 def _factors(z, mu, logvar, dtype):
     "(N, 2D+1) and (2D+1, N): their product is ln q(z_i|x_j), without −D/2 ln 2π"
     prec = (-logvar).exp()
@@ -76,32 +76,36 @@ def _factors(z, mu, logvar, dtype):
     return left.to(dtype), right.to(dtype)
 
 def _by_matrices(z, mu, logvar, own):
-    "Rows of ln q(z_i|x_j) as a product of matrices, in the first precision that has each sample's `own` right; None if none has"
+    "Rows of ln q(z_i|x_j) as a product of matrices, in the first precision that has each sample's `own` right, if one has"
     for dtype in torch.float32, torch.float64:
         left, right = _factors(z, mu, logvar, dtype)
-        if ((left*right).sum(1).double() - own).abs().max() < 1e-3: return lambda rows: left[rows] @ right.T
+        if ((left*right).sum(1).double() - own).abs().max() < 1e-3: return dtype, lambda rows, out: torch.mm(left[rows], right.T, out=out)
+    return None, None
 
 def _by_differences(mu, logvar, noise):
     "Rows of ln q(z_i|x_j), each from its own differences"
     prec, scale = (-logvar/2).exp(), logvar.sum(1)
-    def rows_of(rows):
-        out = -scale.expand(len(rows), -1).clone()
-        for d in range(mu.shape[1]): out -= ((mu[rows, d, None] - mu[None, :, d] + noise[rows, d, None]) * prec[:, d]).square()
-        return out / 2
+    def rows_of(rows, out):
+        out.copy_(-scale.expand(len(rows), -1))
+        for d in range(mu.shape[1]): out -= ((mu[rows, d, None] - mu[None, :, d] + noise[rows, d, None]) * prec[:, d]).square_()
+        return out.div_(2)
     return rows_of
 
-# %% ../nbs/26_information.ipynb #6953030f
-def _others(rows_of, rows, n):
-    "ln of the sum over j ≠ i of q(z_i|x_j) for each i in `rows`, a few million terms at a time"
-    sums = []
-    for part in rows.split(max(1, 2**22 // n)):
-        t = rows_of(part)
+# %% ../nbs/26_information.ipynb #b10cfb36
+def _others(rows_of, rows, n, dtype):
+    "ln of the sum over j ≠ i of q(z_i|x_j) for each i in `rows`, a few million terms at a time, in one piece of memory"
+    step, sums = max(1, min(2**21 // n, len(rows))), torch.empty(len(rows), dtype=torch.float64)
+    block = torch.empty(step, n, dtype=dtype)
+    for i in range(0, len(rows), step):
+        part = rows[i:i+step]
+        t = rows_of(part, block[:len(part)])
         t[torch.arange(len(part)), part] = -math.inf
         top = t.amax(1, keepdim=True)
-        sums.append(top[:, 0].double() + t.sub_(top).exp_().sum(1, dtype=torch.float64).log())
-    return torch.cat(sums)
+        terms = torch.stack([c.sum(1) for c in t.sub_(top).exp_().split(4096, 1)])
+        sums[i:i+step] = top[:, 0] + terms.sum(0, dtype=torch.float64).log()
+    return sums
 
-# %% ../nbs/26_information.ipynb #dcf94b0f
+# %% ../nbs/26_information.ipynb #0a98f6ed
 class Bounds(NamedTuple):
     "Information between two bounds, in nats"
     low: Estimate    # a lower bound
@@ -125,10 +129,10 @@ def information_bounds(
     n, logvar = len(mu), logvar.clamp(-600, 600)
     eps = torch.randn(mu.shape, generator=_generator(seed), dtype=torch.float64)
     mu, noise, own = mu - mu.mean(0), (logvar/2).exp() * eps, -(eps.square() + logvar).sum(1) / 2
-    rows_of = _by_matrices(mu + noise, mu, logvar, own) if mu.shape[1] > 1 else None
-    if rows_of is None: rows_of, rows = _by_differences(mu, logvar, noise), min(rows or n, 2000)
+    dtype, rows_of = _by_matrices(mu + noise, mu, logvar, own)
+    if dtype is None: dtype, rows_of, rows = torch.float64, _by_differences(mu, logvar, noise), min(rows or n, 2000)
     rows = some(n, min(rows or n, n), seed)
-    rest, own = _others(rows_of, rows, n), own[rows]
+    rest, own = _others(rows_of, rows, n, dtype), own[rows]
     low = _mean(own - (torch.logaddexp(rest, own) - math.log(n)), 'own posterior in the mixture')
     return Bounds(low, _mean(own - (rest - math.log(n - 1)), 'leave one out'), math.log(n))
 
@@ -172,7 +176,7 @@ def fitted_kl(
     m, S = gaussian_fit(mu, logvar)
     return (S.trace() + m @ m - len(m) - S.logdet()).item() / 2
 
-# %% ../nbs/26_information.ipynb #b2223403
+# %% ../nbs/26_information.ipynb #a3f11ffa
 def total_correlation(
     z:Latent,    # codes, (N, latent), more rows than columns
 ) -> Estimate:   # nats
@@ -185,10 +189,10 @@ def total_correlation(
     S = u.T @ u / n
     if not S.diagonal().min() > 0: raise ValueError(f"`z` should vary in every unit, but z{S.diagonal().argmin() + 1} is constant")
     each = (u.square() / S.diagonal()).sum(1) - torch.linalg.solve_ex(S, u.T)[0].T.mul(u).sum(1)  # influence of a row, doubled
-    value, least = (S.diagonal().log().sum() - S.logdet()).item() / 2, math.sqrt(d*(d - 1)) / (2*n)
-    return Estimate(value - d*(d - 1)/(4*n), math.hypot(each.std().item() / (2*math.sqrt(n)), least), 'Gaussian, bias taken off')
+    value, least = (S.diagonal().log().sum() - S.logdet()).item() / 2, d*(d - 1) / (4*n*n)  # least: variance of independent units
+    return Estimate(value - d*(d - 1)/(4*n), math.sqrt(max(each.var().item()/(4*n) - least, least)), 'Gaussian, bias taken off')
 
-# %% ../nbs/26_information.ipynb #7e315a32
+# %% ../nbs/26_information.ipynb #7c0689b7
 class MMD(NamedTuple):
     "MMD² to the prior and what this kernel could have shown"
     value: float      # unbiased, so at times below 0
@@ -212,9 +216,11 @@ def mmd2_to_prior(
     dist = (torch.cdist(b, z, compute_mode='donot_use_mm_for_euclid_dist') for b in z.split(max(1, 2**22 // n)))
     own = (torch.cat([(t.square_() / (-2*s*s)).exp_().sum(1, dtype=torch.float64) for t in dist]) - 1) / (n - 1)
     cross = (1 + 1/s**2)**(-d/2) * (z.double().square().sum(1) / (-2*(1 + s*s))).exp()
-    prior, prior_sq = (1 + 2/s**2)**(-d/2), (1 + 4/s**2)**(-d/2)
-    value, var = own.mean() - 2*cross.mean() + prior, (2*(own - cross)).var() / n
-    return MMD(value.item(), math.sqrt(var + 2*(prior_sq - prior**2)/(n*(n - 1))), own.mean().item() + prior, s)
+    prior = (1 + 2/s**2)**(-d/2)
+    spread = (1 + 4/s**2)**(-d/2) - 2*((1 + 1/s**2)**2 * (1 + 2/(1 + s*s)))**(-d/2) + prior**2  # of the kernel, both means taken off
+    least, first = 2*spread / (n*(n - 1)), (2*(own - cross)).var().item() / n
+    value = (own.mean() - 2*cross.mean()).item() + prior
+    return MMD(value, math.sqrt(max(first - least, least)), own.mean().item() + prior, s)
 
 # %% ../nbs/26_information.ipynb #c2c9fc61
 def two_sample_accuracy(
