@@ -8,7 +8,7 @@ __all__ = ['READERS', 'Estimate', 'some', 'derangement', 'Bounds', 'information_
            'importance_nll', 'gaussian_log_ratio', 'data_eigenvalues', 'linear_units', 'gaussian_curve',
            'effective_beta', 'read_labels', 'label_information', 'Codebook', 'codebook_use']
 
-# %% ../nbs/26_information.ipynb #94acf2bf
+# %% ../nbs/26_information.ipynb #44c584c0
 import math, warnings
 from typing import NamedTuple
 
@@ -16,8 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .checks import as_tensor, check_choice, check_count, check_number, check_rows, check_same, f32
-from .checks import Latent, PerSample
+from .checks import Latent, as_tensor, check_choice, check_count, check_number, check_rows, check_same, f32
 from .metrics import prior_bandwidth
 
 # %% ../nbs/26_information.ipynb #f4a340a0
@@ -91,7 +90,7 @@ def _by_differences(mu, logvar, noise):
         return out.div_(2)
     return rows_of
 
-# %% ../nbs/26_information.ipynb #b10cfb36
+# %% ../nbs/26_information.ipynb #39801d86
 def _others(rows_of, rows, n, dtype):
     "ln of the sum over j ≠ i of q(z_i|x_j) for each i in `rows`, a few million terms at a time, in one piece of memory"
     step, sums = max(1, min(2**21 // n, len(rows))), torch.empty(len(rows), dtype=torch.float64)
@@ -101,11 +100,12 @@ def _others(rows_of, rows, n, dtype):
         t = rows_of(part, block[:len(part)])
         t[torch.arange(len(part)), part] = -math.inf
         top = t.amax(1, keepdim=True)
-        terms = torch.stack([c.sum(1) for c in t.sub_(top).exp_().split(4096, 1)])
+        t.sub_(top).clamp_(min=-60).exp_()  # of 1e-26 nothing is left in a sum of 1 or more, and denormal numbers are slow
+        terms = torch.stack([c.sum(1) for c in t.split(4096, 1)])
         sums[i:i+step] = top[:, 0] + terms.sum(0, dtype=torch.float64).log()
     return sums
 
-# %% ../nbs/26_information.ipynb #0a98f6ed
+# %% ../nbs/26_information.ipynb #3d543cc7
 class Bounds(NamedTuple):
     "Information between two bounds, in nats"
     low: Estimate    # a lower bound
@@ -115,7 +115,8 @@ class Bounds(NamedTuple):
     @property
     def at_ceiling(self): return self.low.value > self.ceiling - .1
     def __str__(self):
-        if self.at_ceiling: return f'{self.low.value:.2f} nats or more (all that {math.exp(self.ceiling):.0f} images can show: ln N = {self.ceiling:.2f})'
+        shown = f'all that {math.exp(self.ceiling):.0f} images can show: ln N = {self.ceiling:.2f}'
+        if self.at_ceiling: return f'{self.low.value:.2f} nats or more ({shown})'
         return f'{self.low} to {self.high} nats'
 
 def information_bounds(
@@ -378,7 +379,7 @@ def _labels(labels, n):
     if len(labels.unique()) < 2: raise ValueError("`labels` should have two classes or more: with one there is nothing to tell apart")
     return labels
 
-# %% ../nbs/26_information.ipynb #b29cd26f
+# %% ../nbs/26_information.ipynb #21a0b9fc
 class Codebook(NamedTuple):
     "How a codebook is used"
     perplexity: float     # e to the entropy of the entries, all places together
@@ -407,5 +408,6 @@ def codebook_use(
     counts = index.flatten().bincount(minlength=entries)
     low = _entropy(index.unique(dim=0, return_counts=True)[1])
     high = sum(_entropy(column.bincount()) for column in index.T)
-    bounds = Bounds(Estimate(low, math.nan, 'entropy of the rows seen'), Estimate(max(high, low), math.nan, 'entropies of the places'), math.log(n))
+    low, high = Estimate(low, math.nan, 'entropy of the rows seen'), Estimate(max(high, low), math.nan, 'entropies of the places')
+    bounds = Bounds(low, high, math.log(n))
     return Codebook(math.exp(_entropy(counts)), int((counts > 0).sum()), entries, bounds)
