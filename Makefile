@@ -21,7 +21,7 @@ PRECISION ?= float32
 OUT       ?= runs
 FLAGS     ?=
 
-.PHONY: help run test docs docs-preview test-browser bench bench-scaling export lint check
+.PHONY: help run test docs docs-preview test-browser bench bench-scaling export lint check keep pictures dist
 help:
 	@echo 'make run     train VAE, β-VAE and both μ-VAEs and print Table 1; up to 10 minutes on 2 cores, set-up included'
 	@echo '             make run EPOCHS=50 SEEDS=5 DATASET=mnist,fashion_mnist   asks for the full thing'
@@ -30,7 +30,11 @@ help:
 	@echo 'make test-browser   the site and the widgets in a real Chromium, which it installs through apt-get where it can'
 	@echo 'make bench   muvae against pythae and a DataLoader loop, about 12 minutes on 2 idle cores; FLAGS=--quick: 5'
 	@echo 'make bench-scaling   time against number of models, batch size, latent size; about 5 minutes'
+	@echo 'make keep    finished runs in $(OUT) to package data'
+	@echo 'make pictures   the pictures of the front page and of links to the site, drawn again'
 	@echo 'make export  notebooks to package and README, notebooks cleaned'
+	@echo 'make lint    what is wrong in the Python files, by ruff; not what is ugly'
+	@echo 'make dist    sdist and wheel, and the wheel tried in an empty environment (PyTorch anew: 2 GB); DIST_VENV=FOLDER keeps it'
 	@echo 'make check   what continuous integration adds to the tests: nothing left to export, clean or render'
 
 $(BIN)/python:
@@ -83,6 +87,14 @@ bench: $(VENV)/.bench
 bench-scaling: $(VENV)/.package
 	@$(BIN)/python benchmarks/scaling.py --json benchmarks/results/scaling.json $(FLAGS)
 
+keep: $(VENV)/.package
+	@$(BIN)/python tools/keep.py '$(OUT)'
+
+pictures: $(VENV)/.browser
+	@bash tools/chromium.sh
+	@$(BIN)/python tools/hero.py
+	@$(BIN)/python tools/card.py
+
 export: $(VENV)/.dev
 	@$(BIN)/nbdev_export && $(BIN)/nbdev_clean && $(BIN)/python tools/readme.py
 
@@ -91,3 +103,6 @@ lint: $(VENV)/.dev
 
 check: $(VENV)/.dev
 	@$(BIN)/python tools/check.py
+
+dist: $(VENV)/.dev
+	@$(BIN)/python tools/dist.py

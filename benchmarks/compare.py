@@ -11,7 +11,8 @@ layout, fused Adam, large blocks kept) is its own doing.
 import argparse, json, os, resource, statistics, subprocess, sys, tempfile, time
 from datetime import datetime, timezone
 from functools import partial
-from pathlib import Path
+
+from saving import save
 
 IMAGES, BATCH, EPOCHS, LR, SEED = 12_800, 64, 3, 1e-4, 0
 NAMES = {
@@ -278,15 +279,6 @@ def picture(result):
             ax.set_title(title, loc='left')
         ax.set_xlabel('seconds an epoch of 60,000 images')
     return fig
-
-
-def save(result, file, picture):
-    "Write the numbers to `file` and `picture` of them beside it"
-    path = Path(file)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result, indent=1, ensure_ascii=False) + '\n', encoding='utf-8')
-    os.environ.setdefault('MPLBACKEND', 'agg')
-    picture(result).savefig(path.with_suffix('.png'), dpi=150)
 
 
 def sizes(args, rounds, n_contenders):

@@ -12,11 +12,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # from a checkout, without installing it
 
 import torch
-from compare import save
 from muvae.experiments import PAPER_MODELS, Config, make_model, provenance
 from muvae.losses import mu_loss
 from muvae.models import LatentClassifier
 from muvae.training import _autocast, classifier_step, keep_large_blocks, vae_step
+from saving import save
 from stacked import Stack
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves

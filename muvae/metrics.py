@@ -9,34 +9,20 @@ __all__ = ['kl_per_dim', 'unit_variance', 'active_units', 'median_bandwidth', 'p
 # %% ../nbs/02_metrics.ipynb #56fd3419
 import math
 from contextlib import contextmanager
-from numbers import Real
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
-
-# %% ../nbs/02_metrics.ipynb #87248fdb
-def _f32(t): return t if t.dtype in (torch.float32, torch.float64) else t.float()
-
-def _check_rows(name, t, least=1):
-    if t.ndim != 2 or t.shape[0] < least or t.shape[1] < 1:
-        raise ValueError(f"`{name}` should be (batch, latent) with {least} row{'s'*(least > 1)} or more, got {tuple(t.shape)}")
-
-def _check_positive(name, x, zero=False):
-    if isinstance(x, bool) or not isinstance(x, Real) or not 0 <= x < math.inf or (x == 0 and not zero):  # NaN fails the comparison
-        raise ValueError(f"`{name}` should be a finite number {'>= 0' if zero else '> 0'}, got {x!r}")
-
-def _check_count(name, x):
-    if isinstance(x, bool) or not isinstance(x, int) or x < 1: raise ValueError(f"`{name}` should be a whole number >= 1, got {x!r}")
+from torch import Tensor, nn
+from .checks import as_tensor, check_choice, check_count, check_number, check_rows, check_same, f32
 
 # %% ../nbs/02_metrics.ipynb #d5c4e5d8
 def kl_per_dim(
     mu:Float[Tensor, "batch latent"],     # means, (batch, latent)
     logvar:Float[Tensor, "batch latent"], # log σ², (batch, latent)
 ) -> Float[Tensor, "latent"]:             # nats, (latent,)
-    "KL of N(`mu`, exp(`logvar`)) from N(0, 1) in nats for each latent, mean over the batch; its sum is the KL of eq. (3)"
-    _check_rows("mu", mu)
-    if logvar.shape != mu.shape: raise ValueError(f"`logvar` should have the shape of `mu`, {tuple(mu.shape)}, got {tuple(logvar.shape)}")
-    mu, logvar = _f32(mu), _f32(logvar)
+    "KL of N(`mu`, exp(`logvar`)) from N(0, 1) in nats for each latent, mean over the batch; it sums to eq. (3)"
+    mu, logvar = as_tensor("mu", mu), as_tensor("logvar", logvar)
+    check_rows("mu", mu), check_same("logvar", logvar, "mu", mu)
+    mu, logvar = f32(mu), f32(logvar)
     return (mu.square() + logvar.expm1() - logvar).mean(0) / 2  # eq. (3)
 
 # %% ../nbs/02_metrics.ipynb #141493e6
@@ -44,24 +30,25 @@ def unit_variance(
     mu:Float[Tensor, "batch latent"], # means of a whole data set, (batch, latent)
 ) -> Float[Tensor, "latent"]:         # (latent,)
     "Variance over the data of each column of `mu`, with n − 1 below"
-    _check_rows("mu", mu, least=2)
-    return _f32(mu).var(0)
+    mu = as_tensor("mu", mu)
+    check_rows("mu", mu, least=2)
+    return f32(mu).var(0)
 
+# %% ../nbs/02_metrics.ipynb #765431d4
 def active_units(
     mu:Float[Tensor, "batch latent"], # means of a whole data set, (batch, latent)
     threshold:float=0.01,             # the variance from which a latent counts, >= 0
 ) -> int:                             # how many of the latents
     "Number of columns of `mu` whose variance over the data is above `threshold` (Burda et al. 2015)"
-    _check_positive("threshold", threshold, zero=True)
-    variance = unit_variance(mu)
-    if not variance.isfinite().all(): raise ValueError("`mu` should be finite: a latent with a NaN or an infinity has no variance")
-    return int((variance > threshold).sum())
+    threshold, variance = check_number("threshold", threshold, zero=True), unit_variance(mu)
+    if variance.isfinite().all(): return int((variance > threshold).sum())
+    raise ValueError("`mu` should be finite: a latent with a NaN or an infinity has no variance")
 
 # %% ../nbs/02_metrics.ipynb #e8f9d484
 def _kernel_sum(x, y, s):
     "Sum of k over all pairs of rows of `x` and `y`, at most 4 million of them in memory"
     blocks = x.split(max(1, 2**22 // y.shape[0]))
-    dists = (torch.cdist(b, y, compute_mode='donot_use_mm_for_euclid_dist') for b in blocks)  # the other mode loses digits
+    dists = (torch.cdist(b, y, compute_mode='donot_use_mm_for_euclid_dist') for b in blocks)  # the other loses digits
     return torch.stack([(d.square() / (-2 * s**2)).exp().sum() for d in dists]).sum()
 
 def _kernel_mean(x, s, unbiased):
@@ -75,8 +62,9 @@ def median_bandwidth(
     most:int=2000,               # rows used; of more, every so-manyth
 ) -> float:                      # a distance; 1 where more than half the pairs coincide
     "Median distance between the pooled rows of `x` and `y`, or of `most` of them"
-    _check_rows("x", x), _check_rows("y", y), _check_count("most", most)
-    pooled = torch.cat([_f32(x), _f32(y)]).detach()
+    x, y, most = as_tensor("x", x), as_tensor("y", y), check_count("most", most)
+    check_rows("x", x), check_rows("y", y)
+    pooled = torch.cat([f32(x), f32(y)]).detach()
     return torch.pdist(pooled[::-(-len(pooled) // most)]).median().item() or 1.
 
 # %% ../nbs/02_metrics.ipynb #164149f5
@@ -84,30 +72,39 @@ def prior_bandwidth(
     latent_dim:int, # D
 ) -> float:         # a distance
     "Median distance between two draws from N(0, I) in `latent_dim` dimensions"
-    _check_count("latent_dim", latent_dim)
-    cdf = lambda t: torch.special.gammainc(*torch.tensor([latent_dim/2, t/2], dtype=torch.float64)).item()
-    lo, hi = 0., float(latent_dim)  # the median of χ² lies below its mean
-    while hi - lo > 1e-12 * hi: lo, hi = ((lo + hi)/2, hi) if cdf((lo + hi)/2) < .5 else (lo, (lo + hi)/2)
-    return math.sqrt(2 * hi)
+    a = check_count("latent_dim", latent_dim) / 2
+    t = a * (1 - 1/(9*a))**3                                     # half the median of χ², by Wilson and Hilferty
+    for _ in range(5):
+        term, total, n = 1., 1., a
+        while term > 1e-17*total: n += 1; term *= t/n; total += term
+        first = math.exp(a*math.log(t) - t - math.lgamma(a + 1))
+        t -= (first*total - 1/2) * t/(first*a)                   # over the density, the first term times a/t
+    low, high = 0., float(latent_dim)
+    while high - low > 1e-12 * high:                             # to the digits that saved runs were measured with
+        middle = (low + high)/2
+        low, high = (middle, high) if middle < 2*t else (low, middle)
+    return math.sqrt(2 * high)
 
 # %% ../nbs/02_metrics.ipynb #3c8c3e27
 def mmd2(
     x:Float[Tensor, "n latent"],      # codes, (n, latent)
     y:Float[Tensor, "m latent"]=None, # codes to compare with, (m, latent); None: the prior N(0, I), in closed form
-    bandwidth:float=None,             # s of the kernel; None: `median_bandwidth(x, y)`, or `prior_bandwidth` against the prior
-    unbiased:bool=True,               # leave out the pairs (i, i): 0 on average where nothing differs, so at times below 0
+    bandwidth:float=None,             # s of the kernel; None: `median_bandwidth(x, y)`, or the prior's own
+    unbiased:bool=True,               # leave out the pairs (i, i): 0 on average where nothing differs, at times below
 ) -> Float[Tensor, ""]:               # MMD², in [0, 2) but for the noise of the unbiased one
-    "Squared MMD between `x` and `y` with the Gaussian kernel of `bandwidth`, `unbiased` or biased (Gretton et al. 2012)"
-    _check_rows("x", x, least=1 + bool(unbiased))
-    if bandwidth is not None: _check_positive("bandwidth", bandwidth)
+    "Squared MMD of `x` and `y` with the Gaussian kernel of `bandwidth`, `unbiased` or biased (Gretton et al. 2012)"
+    x, least = as_tensor("x", x), 1 + bool(unbiased)
+    check_rows("x", x, least)
+    if bandwidth is not None: bandwidth = check_number("bandwidth", bandwidth)
     n, d = x.shape
     if y is None:
-        x, s = _f32(x), bandwidth or prior_bandwidth(d)
+        x, s = f32(x), bandwidth or prior_bandwidth(d)
         to_prior = (1 + 1/s**2)**(-d/2) * (x.square().sum(1) / (-2 * (1 + s**2))).exp().mean()
         return _kernel_mean(x, s, unbiased) - 2*to_prior + (1 + 2/s**2)**(-d/2)
-    _check_rows("y", y, least=1 + bool(unbiased))
+    y = as_tensor("y", y)
+    check_rows("y", y, least)
     if y.shape[1] != d: raise ValueError(f"`y` should have the {d} columns of `x`, got {tuple(y.shape)}")
-    x, y = (t.to(torch.promote_types(_f32(x).dtype, _f32(y).dtype)) for t in (x, y))
+    x, y = (t.to(torch.promote_types(f32(x).dtype, f32(y).dtype)) for t in (x, y))
     s = bandwidth or median_bandwidth(x, y)
     return _kernel_mean(x, s, unbiased) - 2*_kernel_sum(x, y, s)/(n*y.shape[0]) + _kernel_mean(y, s, unbiased)
 
@@ -123,20 +120,51 @@ def _evaluating(model):
         for m, training in modes: m.training = training
 
 # %% ../nbs/02_metrics.ipynb #7d19672d
+def _beside(net, name, x):
+    "`x` as a tensor: one as it is, an array in the type and at the place of the weights of `net`"
+    if isinstance(x, Tensor): return x
+    x, w = as_tensor(name, x), next(net.parameters(), None) if isinstance(net, nn.Module) else None
+    return x.to(w) if w is not None and w.is_floating_point() and x.is_floating_point() else x
+
+# %% ../nbs/02_metrics.ipynb #7fbb7aff
+def _logits(classifier, z):
+    logits = as_tensor("logits", classifier(z))
+    if logits.ndim == 2 and logits.shape[0] == z.shape[0] and logits.shape[1] > 1: return logits
+    got = f"{tuple(logits.shape)} for {tuple(z.shape)}"
+    raise ValueError(f"`classifier` should give logits, (batch, 2 or more), got {got}")
+
+# %% ../nbs/02_metrics.ipynb #7dfb4527
 def latent_accuracy(
-    classifier,                       # codes → logits, (batch, classes)
+    classifier,                       # codes → logits, (batch, classes); two or more
     z:Float[Tensor, "batch latent"],  # codes, μ or samples: say which
     labels:Int[Tensor, "batch"],      # classes, (batch,)
     batch_size:int=1000,              # codes at a time
 ) -> float:                           # per cent
-    "Share of `z` to which `classifier` gives the highest logit at its class in `labels`, `batch_size` at a time, in per cent"
-    _check_rows("z", z), _check_count("batch_size", batch_size)
+    "Share of `z` whose highest logit of `classifier` is at its class in `labels`, `batch_size` at a time, in per cent"
+    z, labels = _beside(classifier, "z", z), as_tensor("labels", labels)
+    check_rows("z", z)
     if labels.shape != z.shape[:1] or labels.is_floating_point():
-        raise ValueError(f"`labels` should be ({z.shape[0]},) whole numbers, one a row of `z`, got {tuple(labels.shape)} {labels.dtype}")
-    with _evaluating(classifier):
-        pairs = zip(z.split(batch_size), labels.split(batch_size))
-        right = sum((classifier(c).argmax(-1) == l).sum() for c, l in pairs)
+        got = f"{tuple(labels.shape)} {labels.dtype}"
+        raise ValueError(f"`labels` should be ({z.shape[0]},) whole numbers, one a row of `z`, got {got}")
+    size = check_count("batch_size", batch_size)
+    pairs = zip(z.split(size), labels.to(z.device).split(size))
+    with _evaluating(classifier): right = sum((_logits(classifier, c).argmax(-1) == l).sum() for c, l in pairs)
     return 100 * right.item() / z.shape[0]
+
+# %% ../nbs/02_metrics.ipynb #d62ad5f3
+def _check_images(x):
+    if x.ndim == 0 or 0 in x.shape:
+        raise ValueError(f"`images` should be (batch, ...) and not empty, got {tuple(x.shape)}")
+    if x.is_floating_point(): return x
+    raise ValueError(f"`images` should be floats, got {x.dtype}: whole numbers up to 255? Divide by 255")
+
+# %% ../nbs/02_metrics.ipynb #0069eb2b
+def _squared_error(model, x, noisy, generator):
+    z, logvar = model.encode(x)
+    if noisy: z = z + (logvar/2).exp() * torch.randn(z.shape, generator=generator, device=z.device, dtype=z.dtype)
+    recon = model.decode(z)
+    if recon.shape == x.shape: return (f32(recon) - f32(x)).square().sum().item()
+    raise ValueError(f"`model` should decode to {tuple(x.shape)}, got {tuple(recon.shape)}")
 
 # %% ../nbs/02_metrics.ipynb #6632db66
 def reconstruction_error(
@@ -144,18 +172,12 @@ def reconstruction_error(
     images:Float[Tensor, "n *data"], # (n, …), on the model's device
     on:str="mu",                     # decode "mu", or "z": a sample from q(z|x), of a `deterministic` model mu
     batch_size:int=1000,             # images at a time
-    generator:torch.Generator=None,  # for the noise of "z"; None: torch's own
+    generator:torch.Generator=None,  # for the noise of "z"; None: torch's own, left where it was
 ) -> float:                          # squared error, summed over an image, mean over the images
     "‖x − x′‖² of `model` on `images`, decoded from `on`, `batch_size` at a time, noise from `generator`"
-    if on not in ("mu", "z"): raise ValueError(f"`on` should be mu or z, got {on!r}")
-    if images.ndim == 0 or 0 in images.shape: raise ValueError(f"`images` should be (batch, ...) and not empty, got {tuple(images.shape)}")
-    _check_count("batch_size", batch_size)
-    total, noisy = 0., on == "z" and not getattr(model, "deterministic", False)
-    with _evaluating(model):
-        for x in images.split(batch_size):
-            z, logvar = model.encode(x)
-            if noisy: z = z + (logvar/2).exp() * torch.randn(z.shape, generator=generator, device=z.device, dtype=z.dtype)
-            recon = model.decode(z)
-            if recon.shape != x.shape: raise ValueError(f"`model` should decode to {tuple(x.shape)}, got {tuple(recon.shape)}")
-            total += (_f32(recon) - _f32(x)).square().sum().item()
-    return total / images.shape[0]
+    images = _check_images(_beside(model, "images", images))
+    check_choice("on", on, ("mu", "z"))
+    batches = images.split(check_count("batch_size", batch_size))
+    noisy = on == "z" and not getattr(model, "deterministic", False)
+    with torch.random.fork_rng([images.device] if images.is_cuda else []), _evaluating(model):
+        return sum(_squared_error(model, x, noisy, generator) for x in batches) / images.shape[0]

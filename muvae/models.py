@@ -12,7 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .losses import Images, Latent, clip_latent
+from .checks import as_tensor, check_choice, check_count, check_number, f32
+from .losses import Images, Latent, _pixels, clip_latent
 
 # %% ../nbs/03_models.ipynb #4ef7351d
 class Out(NamedTuple):
@@ -32,33 +33,64 @@ def reparameterize(
 
 # %% ../nbs/03_models.ipynb #a3e87ad6
 def paper_init(module: nn.Module):  # changed in place
-    "Draw the weights of `module` from N(0, 2/N), N its inputs times its kernel's area, and set its biases to 0 (appendix B)"
+    "Draw the weights of `module` from N(0, 2/N), N inputs times kernel area, and set its biases to 0 (appendix B)"
     if not isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)): return
-    N = module.in_features if isinstance(module, nn.Linear) else module.in_channels // module.groups * math.prod(module.kernel_size)
+    if isinstance(module, nn.Linear): N = module.in_features
+    else: N = module.in_channels // module.groups * math.prod(module.kernel_size)
     nn.init.normal_(module.weight, std=math.sqrt(2 / N))
     if module.bias is not None: nn.init.zeros_(module.bias)
 
 # %% ../nbs/03_models.ipynb #db0a820d
-def _float32_up(x): return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
-
-def _check_images(x):
-    if x.ndim == 4 and tuple(x.shape[1:]) == (1, 28, 28) and len(x): return
-    raise ValueError(f'`x` should be a batch of images, shape (batch, 1, 28, 28), and not empty, got {tuple(x.shape)}')
-
 def _check_code(latent_dim, clip):
-    if not isinstance(latent_dim, int) or latent_dim < 1:
-        raise ValueError(f'`latent_dim` should be a whole number above 0, got {latent_dim!r}')
-    if clip is None: return
-    try: clip_latent(torch.zeros(1, latent_dim), clip)  # refuses a bad factor now, not in the first batch
-    except ValueError as e: raise ValueError(str(e).replace('`factor`', '`clip`')) from None
+    "Both as Python's numbers, or a `ValueError`"
+    return check_count('latent_dim', latent_dim), None if clip is None else check_number('clip', clip)
 
+# %% ../nbs/03_models.ipynb #94e1d9c9
+def _check_shape(shape, least=None):
+    "`shape` as a tuple; with `least`, channels and a height and width of at least that"
+    try: s = tuple(check_count('image_shape', n) for n in shape)
+    except (TypeError, ValueError): s = ()
+    if len(s) == 3 and min(s[1:]) >= least if least else s: return s
+    want = f'(channels, height, width), the last two {least} or more' if least else 'the shape of one image, or None'
+    raise ValueError(f'`image_shape` should be {want}, got {shape!r}')
+
+# %% ../nbs/03_models.ipynb #03381c1e
+def _check_batch(x, shape):
+    x = as_tensor('x', x)
+    fits = x.ndim > 1 if shape is None else tuple(x.shape[1:]) == shape
+    if fits and x.shape[0]: return x if shape is None else _pixels('x', x)
+    want = '...' if shape is None else ', '.join(map(str, shape))
+    raise ValueError(f'`x` should be a batch of images, shape (batch, {want}), and not empty, got {tuple(x.shape)}')
+
+# %% ../nbs/03_models.ipynb #0095ebf9
 def _check_latent(z, latent_dim):
-    if z.ndim == 2 and z.shape[1] == latent_dim and len(z): return
-    raise ValueError(f'`z` should be a batch of codes, shape (batch, {latent_dim}), and not empty, got {tuple(z.shape)}')
+    z = as_tensor('z', z)
+    if z.ndim == 2 and z.shape[1] == latent_dim and z.shape[0]: return z
+    want = f'shape (batch, {latent_dim}), and not empty'
+    raise ValueError(f'`z` should be a batch of codes, {want}, got {tuple(z.shape)}')
+
+# %% ../nbs/03_models.ipynb #a9f603d8
+def _as_weights(net, t):
+    w = next(net.parameters(), t)
+    return t.to(w.dtype) if w.is_floating_point() else t
+
+# %% ../nbs/03_models.ipynb #12c082fb
+class _ClipTravels(nn.Module):
+    "Puts `self.clip` into the state dict and takes it from there"
+    def get_extra_state(self): return torch.tensor(self.clip or 0., dtype=torch.float32, device='cpu')
+
+    def set_extra_state(self, state):
+        mine, theirs = self.get_extra_state(), check_number('clip', state, zero=True)
+        rounded = [mine.to(t).item() for t in (torch.float32, torch.float16, torch.bfloat16)]
+        if theirs not in rounded: self.clip = theirs or None
+
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        state_dict.setdefault(f'{prefix}_extra_state', self.get_extra_state())
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
 # %% ../nbs/03_models.ipynb #ba3a99cc
-class VAE(nn.Module):
-    "Two heads on `encoder`, a sample, `decoder`: (batch, 1, 28, 28) images → `latent_dim` codes → images in [0, 1]"
+class VAE(_ClipTravels):
+    "Two heads on `encoder`, a sample, `decoder`: a batch of `image_shape` → `latent_dim` codes → images in [0, 1]"
     def __init__(self,
         encoder: nn.Module,           # images → (batch, n_features); its weights are left as they are
         decoder: nn.Module,           # (batch, latent_dim) → images in [0, 1]; likewise
@@ -66,22 +98,23 @@ class VAE(nn.Module):
         latent_dim: int = 10,         # size of the code
         clip: float | None = None,    # factor of eq. (5), or None: no clipping
         deterministic: bool = False,  # a plain autoencoder: z = mu, no noise
+        image_shape: tuple | None = (1, 28, 28),  # (channels, height, width) of an image; None: any, and any type
     ):
         super().__init__()
-        _check_code(latent_dim, clip)
-        self.encoder, self.decoder = encoder, decoder
-        self.mu, self.logvar = nn.Linear(n_features, latent_dim), nn.Linear(n_features, latent_dim)
-        self.latent_dim, self.clip, self.deterministic = latent_dim, clip, deterministic
+        self.latent_dim, self.clip = _check_code(latent_dim, clip)
+        self.shape = None if image_shape is None else _check_shape(image_shape)
+        self.encoder, self.decoder, self.deterministic = encoder, decoder, deterministic
+        self.mu, self.logvar = (nn.Linear(n_features, self.latent_dim) for _ in range(2))
 
     def encode(self, x: Images) -> tuple[Latent, Latent]:
-        _check_images(x)
-        h = self.encoder(x)
-        mu, logvar = _float32_up(self.mu(h)), _float32_up(self.logvar(h))
+        x = _check_batch(x, self.shape)
+        h = self.encoder(_as_weights(self.encoder, x) if x.is_floating_point() else x)
+        mu, logvar = f32(self.mu(h)), f32(self.logvar(h))
         return mu if self.clip is None else clip_latent(mu, self.clip), logvar  # eq. (5)
 
     def decode(self, z: Latent) -> Images:
-        _check_latent(z, self.latent_dim)
-        return _float32_up(self.decoder(z))
+        z = _check_latent(z, self.latent_dim)
+        return f32(self.decoder(_as_weights(self.decoder, z)))
 
     def forward(self, x: Images) -> Out:
         mu, logvar = self.encode(x)
@@ -90,15 +123,17 @@ class VAE(nn.Module):
 
     @torch.no_grad()
     def sample(self, n: int, sigma: float = 1.0) -> Images:
-        if n < 1: raise ValueError(f'`n` should be at least 1, got {n}')
-        if not sigma >= 0: raise ValueError(f'`sigma` should be a standard deviation, 0 or more, got {sigma}')
-        return self.decode(sigma * torch.randn(n, self.latent_dim, device=self.mu.weight.device, dtype=self.mu.weight.dtype))
+        n, sigma, w = check_count('n', n), check_number('sigma', sigma, zero=True), self.mu.weight
+        return self.decode(sigma * torch.randn(n, self.latent_dim, device=w.device, dtype=w.dtype))
 
-    def extra_repr(self): return f'latent_dim={self.latent_dim}, clip={self.clip}, deterministic={self.deterministic}'
+    def extra_repr(self):
+        code = f'latent_dim={self.latent_dim}, clip={self.clip}, deterministic={self.deterministic}'
+        return f'{code}, image_shape={self.shape}'
 
 # %% ../nbs/03_models.ipynb #f3caea39
 ACTIVATIONS = dict(leaky_relu=lambda: nn.LeakyReLU(0.2), relu=nn.ReLU, tanh=nn.Tanh)
 
+# %% ../nbs/03_models.ipynb #a2267045
 class ToyVAE(VAE):
     "The fully connected VAE of Table 2, for looking at a latent plane"
     def __init__(self,
@@ -106,37 +141,42 @@ class ToyVAE(VAE):
         latent_dim: int = 2,             # size of the code
         clip: float | None = None,       # factor of eq. (5), or None: no clipping
         deterministic: bool = False,     # a plain autoencoder: z = mu, no noise
+        image_shape: tuple = (1, 28, 28),# channels, height, width
     ):
-        _check_code(latent_dim, clip)
-        if activation not in ACTIVATIONS: raise ValueError(f'`activation` should be one of {", ".join(ACTIVATIONS)}, got {activation!r}')
-        def layers(*sizes): return [m for i, o in zip(sizes, sizes[1:]) for m in (nn.Linear(i, o), ACTIVATIONS[activation]())]
-        encoder = nn.Sequential(nn.Flatten(), *layers(784, 512, 512, 512))
-        decoder = nn.Sequential(*layers(latent_dim, 512, 512, 512), nn.Linear(512, 784), nn.Sigmoid(), nn.Unflatten(1, (1, 28, 28)))
-        super().__init__(encoder, decoder, 512, latent_dim, clip, deterministic)
+        check_choice('activation', activation, ACTIVATIONS)
+        D, shape = _check_code(latent_dim, clip)[0], _check_shape(image_shape, 1)
+        J, act = math.prod(shape), ACTIVATIONS[activation]
+        def layers(*sizes): return [m for i, o in zip(sizes, sizes[1:]) for m in (nn.Linear(i, o), act())]
+        encoder = nn.Sequential(nn.Flatten(), *layers(J, 512, 512, 512))
+        decoder = nn.Sequential(*layers(D, 512, 512, 512), nn.Linear(512, J), nn.Sigmoid(), nn.Unflatten(1, shape))
+        super().__init__(encoder, decoder, 512, D, clip, deterministic, shape)
         self.apply(paper_init)
 
 # %% ../nbs/03_models.ipynb #e437fc9e
 class ConvVAE(VAE):
-    "The convolutional VAE of Table 4"
+    "The convolutional VAE of Table 4, for images of any `image_shape` from 8 × 8 up"
     def __init__(self,
         latent_dim: int = 10,         # size of the code
         clip: float | None = None,    # factor of eq. (5), or None: no clipping
         deterministic: bool = False,  # a plain autoencoder: z = mu, no noise
+        image_shape: tuple = (1, 28, 28),  # channels, height, width
     ):
-        _check_code(latent_dim, clip)
-        act = lambda: nn.LeakyReLU(0.2)
+        (D, _), (C, *full) = _check_code(latent_dim, clip), _check_shape(image_shape, 8)
+        half, quarter = ([-(-n//k) for n in full] for k in (2, 4))
+        def pad(small, large): return tuple(l - 2*s + 1 for s, l in zip(small, large))
+        act, n = lambda: nn.LeakyReLU(0.2), 64*math.prod(quarter)
         encoder = nn.Sequential(
-            nn.Conv2d(1, 64, 3, stride=1, padding=1), act(),    # 28×28×1 → 28×28×64
+            nn.Conv2d(C, 64, 3, stride=1, padding=1), act(),    # 28×28×1 → 28×28×64
             nn.Conv2d(64, 64, 3, stride=2, padding=1), act(),   # → 14×14×64
             nn.Conv2d(64, 64, 3, stride=2, padding=1), act(),   # → 7×7×64
             nn.Flatten())                                       # → 3136
         decoder = nn.Sequential(
-            nn.Linear(latent_dim, 7*7*64), act(), nn.Unflatten(1, (64, 7, 7)),
-            nn.ConvTranspose2d(64, 64, 3, stride=1, padding=1), act(),                    # 7×7×64 → 7×7×64
-            nn.ConvTranspose2d(64, 32, 3, stride=2, padding=1, output_padding=1), act(),  # → 14×14×32
-            nn.ConvTranspose2d(32, 1, 3, stride=2, padding=1, output_padding=1),          # → 28×28×1
+            nn.Linear(D, n), act(), nn.Unflatten(1, (64, *quarter)),
+            nn.ConvTranspose2d(64, 64, 3, stride=1, padding=1), act(),                                     # → 7×7×64
+            nn.ConvTranspose2d(64, 32, 3, stride=2, padding=1, output_padding=pad(quarter, half)), act(),  # → 14×14×32
+            nn.ConvTranspose2d(32, C, 3, stride=2, padding=1, output_padding=pad(half, full)),             # → 28×28×1
             nn.Sigmoid())
-        super().__init__(encoder, decoder, 7*7*64, latent_dim, clip, deterministic)
+        super().__init__(encoder, decoder, n, D, clip, deterministic, image_shape)
         self.apply(paper_init)
 
 # %% ../nbs/03_models.ipynb #6dee4b62
@@ -146,7 +186,7 @@ class LatentClassifier(nn.Sequential):
         latent_dim: int = 10,  # size of the code
         n_classes: int = 10,   # number of labels
     ):
-        sizes = latent_dim, 1024, 1024, 1024
+        sizes = check_count('latent_dim', latent_dim), 1024, 1024, 1024
         hidden = [m for i, o in zip(sizes, sizes[1:]) for m in (nn.Linear(i, o), nn.LeakyReLU(0.2))]
-        super().__init__(*hidden, nn.Linear(1024, n_classes))
+        super().__init__(*hidden, nn.Linear(1024, check_count('n_classes', n_classes)))
         self.apply(paper_init)

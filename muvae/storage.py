@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['write_atomic', 'write_text_atomic', 'write_tensors', 'clear_parts', 'write_rows', 'read_rows', 'previous',
-           'save_checkpoint', 'read_checkpoint', 'checkpoint_settings', 'load_checkpoint']
+           'save_checkpoint', 'read_checkpoint', 'about_checkpoint', 'load_checkpoint']
 
 # %% ../nbs/09_storage.ipynb #7f93eddc
 import csv, hashlib, json, os, shutil, warnings
@@ -142,7 +142,7 @@ def save_checkpoint(
     if Path(path).exists(): write_atomic(previous(path), lambda p: shutil.copyfile(path, p))
     write_tensors(path, tensors, {'muvae': json.dumps(about)})
 
-# %% ../nbs/09_storage.ipynb #d83b8630
+# %% ../nbs/09_storage.ipynb #3b20edfd
 def read_checkpoint(
     path,     # file to read
 ) -> tuple:   # what was said about it, and its tensors
@@ -154,9 +154,9 @@ def read_checkpoint(
     if about.get('hash') in (None, _hash(tensors)): return about, tensors
     raise ValueError(f'{path} is damaged (its hash is another); to start anew, delete the folder or choose another')
 
-def checkpoint_settings(path):
-    "The settings that the checkpoint at `path` was made with"
-    return _latest(path)[0]['settings']
+def about_checkpoint(path):
+    "What the checkpoint at `path` says of itself: its epoch, settings and rows"
+    return _latest(path)[0]
 
 def _latest(path):
     "The checkpoint at `path`, or the one before it if that one is damaged"

@@ -21,10 +21,10 @@ from torch import nn
 
 from .data import CLASSES, load
 from .experiments import Run, make_model
-from .figures import model_of
 from .losses import LOGVAR_TERMS, MEAN_TERMS, clip_latent, kl_divergence
-from .metrics import _evaluating, unit_variance
-from .plots import CLASS_COLORS, COLORS, INK, curves, model_style, style, tile
+from .codes import encode_all, evaluating
+from .metrics import unit_variance
+from .plots import CLASS_COLORS, COLORS, INK, curves, model_of, model_style, style, tile
 
 # %% ../nbs/17_widgets.ipynb #330ddc43
 def _flat(module):
@@ -96,9 +96,8 @@ def code_spread(
         mu, logvar, noisy = codes['mu'], codes['logvar'], config.objective != 'ae'
         labels = [CLASSES[config.dataset][i] for i in load(config.dataset, 'test')[1].tolist()]
     else:
-        device, noisy = next(model_or_run.parameters()).device, not getattr(model_or_run, 'deterministic', False)
-        with _evaluating(model_or_run): codes = [model_or_run.encode(x.to(device)) for x in images.split(1000)]
-        mu, logvar = (torch.cat(o).float().cpu() for o in zip(*codes))
+        noisy = not getattr(model_or_run, 'deterministic', False)
+        mu, logvar = (o.float() for o in encode_all(model_or_run, images)[:2])
     variance = unit_variance(mu)
     total = variance + (logvar.exp().mean(0) if noisy else 0)
     firsts = {n: _round(mu[list(labels).index(n)]) for n in sorted(set(labels))} if labels is not None else {}
@@ -154,7 +153,7 @@ def pack(
     mean, std = torch.tensor(codes['mean']), torch.tensor(codes['std'])
     first = next(model.parameters())
     ends = torch.stack([mean + s*reach*std.diag() for s in (-1, 1)]).to(first)
-    with _evaluating(model.decoder): low, high = (model.decoder(z).float().cpu() for z in ends)
+    with evaluating(model.decoder): low, high = (model.decoder(z).float().cpu() for z in ends)
     data = _base64(weights, precision)
     units = dict(mean=codes['mean'], spread=codes['std'], active=[v > .01 for v in codes['variance']] if measured else None,
                  starts=codes.get('starts'), effect=_round((high - low).flatten(1).norm(dim=1), 4))
@@ -263,7 +262,7 @@ def plane_explorer(
     codes = codes.detach().float().cpu()[:most]
     bound = factor * math.sqrt(2) if factor else None
     extent = max(1.25*bound if bound else 0., 1.08*codes.abs().quantile(.995).item(), 3.)
-    with _evaluating(model.decoder):
+    with evaluating(model.decoder):
         decode = lambda z: model.decoder(z.to(first)).cpu()
         (amounts, pictures), shape = plane_images(decode, extent, knots, rank), decode(torch.zeros(1, 2)).shape[1:]
     amount_scales = (amounts.abs().amax(0).clamp(min=1e-12) / 32767).tolist()  # one for each picture; the page reads knot by knot
@@ -375,7 +374,7 @@ def latent_sliders(
                for i, (m, s, v) in enumerate(zip(spread['mean'], spread['std'], spread['variance']))]
     def show(_=None):
         if busy: return
-        with _evaluating(model): image = decode(torch.tensor([[s.value for s in sliders]]).to(first))[0].float().cpu()
+        with evaluating(model): image = decode(torch.tensor([[s.value for s in sliders]]).to(first))[0].float().cpu()
         picture.value = _image_png(image[0] if len(image) == 1 else image.permute(1, 2, 0))
     def put(values):
         busy.append(True)  # one picture for all sliders

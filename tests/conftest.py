@@ -5,6 +5,10 @@ import pytest
 
 os.environ['OMP_NUM_THREADS'] = '1'  # before PyTorch is imported: a fork of a process with threads may hang
 BIN = Path(sys.executable).parent
+sys.path.append(str(Path(__file__).resolve().parent.parent/'tools'))
+import shapes  # noqa: E402
+
+shapes.install()  # before muvae is imported
 
 
 def pytest_configure(config): config.addinivalue_line('markers', 'slow: `make test FLAGS=slow` and .ci/run have time for it')

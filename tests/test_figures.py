@@ -2,8 +2,9 @@
 import shutil
 
 import pytest
-from muvae.experiments import PAPER_MODELS, Config, load_run, run
+from muvae.experiments import Config, load_run, run
 from muvae.figures import run_tsne
+from muvae.paper import PAPER_MODELS
 
 
 @pytest.fixture(scope='module')
@@ -55,5 +56,5 @@ def test_tsne_is_kept(sh, small, tmp_path):
 ])
 def test_bad_options(sh, tmp_path, args, word):
     r = sh('muvae_figures', *args)
-    assert r.returncode == 1 and r.stdout == '' and len(r.stderr.strip().splitlines()) == 1 and word in r.stderr, r.stderr
+    assert r.returncode == 2 and r.stdout == '' and len(r.stderr.strip().splitlines()) == 1 and word in r.stderr, r.stderr
     assert not list(tmp_path.iterdir())

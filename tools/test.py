@@ -3,10 +3,12 @@
     python tools/test.py [slow] [cuda]     the flags of cells, and the mark of tests, that are skipped otherwise
 
 On Linux what most of them import is imported once, and each file runs in a fork of that process; elsewhere each runs in a process of
-its own, one after the other.
+its own, one after the other. With MUVAE_TYPECHECK=1 calls are held against the annotations (tools/shapes.py; the notebooks' on Linux).
 """
 import atexit, os, re, subprocess, sys, tempfile, time, traceback
 from pathlib import Path
+
+import shapes
 
 root = Path(__file__).resolve().parent.parent
 LONG = ('test_kill', '20_toy_latent_clipping', '21_images', '12_training', '23_readings', 'test_cli', '19_cli', '13_experiments',
@@ -32,6 +34,7 @@ def shell(path):
     from execnb.shell import CaptureShell
     from matplotlib.figure import Figure
     out = CaptureShell(path)
+    shapes.watch(out)
     out.display_formatter.formatters['image/png'].for_type(Figure, lambda fig: fig.canvas.draw() if fig.stale else None)
     return out
 
@@ -87,6 +90,7 @@ def tell(file, ok, said, seconds):
 
 def main():
     environment()
+    shapes.install()
     if sys.platform == 'linux':  # torch._dynamo: the first optimiser imports it
         import ipywidgets, matplotlib.pyplot, nbdev.test, pytest, sklearn.datasets, torch._dynamo, torchvision  # noqa: F401
         from muvae.training import keep_large_blocks

@@ -8,6 +8,7 @@ const VARIANCE = {
   expm1: v => [expm1(v), Math.exp(v)],
   kl: v => [(expm1(v) - v) / 2, expm1(v) / 2],
   abs_sum: (v, T) => [Math.abs(T + v), sign(T + v)],
+  neg: v => [-v, -1],
 };
 const kl = (m, v, {beta}) => [beta * (m * m + expm1(v) - v) / 2, beta * m, beta * expm1(v) / 2];
 function mu(reading) {
@@ -17,8 +18,8 @@ function mu(reading) {
   };
 }
 
-const FORMULA = {abs: '|log σ²|', literal: 'log σ²', expm1: 'σ² − 1', kl: '½(σ² − log σ² − 1)', abs_sum: '|Σ log σ²|'};
-const READINGS = ['abs', 'literal', 'expm1', 'kl', 'abs_sum'];
+const FORMULA = {abs: '|log σ²|', literal: 'log σ²', expm1: 'σ² − 1', kl: '½(σ² − log σ² − 1)', abs_sum: '|Σ log σ²|', neg: '−log σ²'};
+const READINGS = ['abs', 'literal', 'expm1', 'kl', 'abs_sum', 'neg'];
 
 function loss(root, spec) {
   const MU = 6, LOW = -6, HIGH = 3;  // the box of the maps; equal units on both axes
@@ -110,9 +111,9 @@ function loss(root, spec) {
     const m = Math.abs(s.mu) > s.factor ? 'μ is beyond the bound: it counts as if it lay on it, and feels nothing'
       : Math.abs(sum) < .005 ? 'the batch sums to zero: μ feels nothing, wherever it is'
       : `the batch sums to ${signed(sum, 1)}: every μ in it is pushed ${dm > 0 ? 'down' : 'up'} ${force(dm)}, wherever it is, until the sum is zero`;
-    const to = {abs: 'to 1', kl: 'to 1', abs_sum: `until Σ log σ² is zero`, literal: 'without end', expm1: 'without end, ever more weakly'}[state.reading];
+    const to = {abs: 'to 1', kl: 'to 1', abs_sum: `until Σ log σ² is zero`, literal: 'without end', neg: 'without end', expm1: 'without end, ever more weakly'}[state.reading];
     const v = near(dv) ? ({expm1: 'σ² is almost zero and hardly feels anything'}[state.reading] || 'σ² feels nothing') : `σ² is ${dv > 0 ? 'pushed down' : 'pulled up'} ${to} ${force(dv)}`;
-    return `${m[0].toUpperCase()}${m.slice(1)}; ${v}.`;
+    return `${m[0] === 'μ' ? 'μ' : m[0].toUpperCase()}${m.slice(1)}; ${v}.`;  // the capital of μ looks like an M
   }
 
   const draw = () => maps.forEach(m => m.draw());
