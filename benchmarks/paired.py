@@ -26,7 +26,7 @@ from muvae.machine import LAYOUTS, autocasting, keep_large_blocks, provenance, s
 from muvae.objectives import as_objective
 from muvae.training import Sides, check_record, evaluate, fastest, train_epoch
 from saving import save
-from scaling import flop_per_image
+from scaling import flop_per_image, product
 
 OURS = 'muvae float32 channels_last'  # the default
 NAMES = {'pythae': 'pythae', 'pythae-fused': 'pythae, fused Adam', 'loader': 'DataLoader loop, 0 workers', OURS: 'muvae, default',
@@ -75,9 +75,9 @@ def loader(images, labels, n):
     return model, lambda: sum(plain_step(model, opt, x)[1].item() for x, _ in islice(batches, n))
 
 
-def product(precision, n):
-    a, b = torch.randn(2, 1024, 1024, dtype=getattr(torch, precision))
-    return None, lambda: [a @ b for _ in range(n)]
+def arithmetic(precision, n):
+    multiply = product(precision)
+    return None, lambda: [multiply() for _ in range(n)]
 
 
 def field(images, labels, n, folder):
@@ -85,7 +85,7 @@ def field(images, labels, n, folder):
     ways = fastest(fresh_model(), Batch(images[:BATCH]), as_objective(objective))
     rows = {k: pythae(k == 'pythae-fused', images, n, folder) for k in ('pythae', 'pythae-fused')} | dict(loader=loader(images, labels, n))
     rows |= {f'muvae {w.precision} {w.layout}': ours(w.precision, w.layout, images, n) for w in ways}
-    return rows | {f'product {p}': product(p, n) for p in sorted({w.precision for w in ways})}
+    return rows | {f'product {p}': arithmetic(p, n) for p in sorted({w.precision for w in ways})}
 
 
 def race(contenders, rounds, n, say=print):
