@@ -9,10 +9,12 @@ __all__ = ['WORDS', 'STUDIES', 'QUICK', 'BENCH_COLUMNS', 'study', 'held_out', 'b
 import json
 from pathlib import Path
 
+import torch
+
 from .checks import check_choice, check_count
 from .data import load
 from .diagnosis import diagnose
-from .experiments import Config, Run
+from .experiments import Config, Run, load_run
 from .grid import run_all
 from .paper import mean_std, text_table
 from .storage import write_text_atomic
