@@ -21,14 +21,15 @@ PRECISION ?= float32
 OUT       ?= runs
 FLAGS     ?=
 
-.PHONY: help run test docs docs-preview test-browser bench bench-scaling export lint check keep pictures dist
+.PHONY: help run test docs docs-preview test-browser bench bench-processes bench-scaling export lint check keep pictures dist
 help:
 	@echo 'make run     train VAE, β-VAE and both μ-VAEs and print Table 1; up to 10 minutes on 2 cores, set-up included'
 	@echo '             make run EPOCHS=50 SEEDS=5 DATASET=mnist,fashion_mnist   asks for the full thing'
 	@echo 'make test    run every notebook and the tests; make test FLAGS="slow cuda" adds the slow and the GPU ones'
 	@echo 'make docs    the documentation site into _docs/, without Quarto and without a network; make docs-preview serves it'
 	@echo 'make test-browser   the site and the widgets in a real Chromium, which it installs through apt-get where it can'
-	@echo 'make bench   muvae against pythae and a DataLoader loop, about 12 minutes on 2 idle cores; FLAGS=--quick: 5'
+	@echo 'make bench   a step against that of pythae and a DataLoader loop, in turns in one process; about 5 minutes'
+	@echo 'make bench-processes   whole epochs, a process each, about 12 minutes on 2 idle cores; FLAGS=--quick: 5'
 	@echo 'make bench-scaling   time against number of models, batch size, latent size; about 5 minutes'
 	@echo 'make keep    finished runs in $(OUT) to package data'
 	@echo 'make pictures   the pictures of the front page and of links to the site, drawn again'
@@ -82,6 +83,9 @@ test-browser: $(VENV)/.browser docs
 	@MUVAE_BROWSER=1 $(BIN)/python -m pytest -q -rs $$(grep -l playwright tests/test_*.py)
 
 bench: $(VENV)/.bench
+	@$(BIN)/python benchmarks/paired.py --json benchmarks/results/paired.json $(FLAGS)
+
+bench-processes: $(VENV)/.bench
 	@$(BIN)/python benchmarks/compare.py --json benchmarks/results/compare.json $(FLAGS)
 
 bench-scaling: $(VENV)/.package

@@ -19,9 +19,12 @@ sys.path[:0] = [str(root), str(root/'benchmarks')]  # from a checkout, without i
 import scaling
 import torch
 from muvae.data import DataError, load
-from muvae.experiments import PAPER, PAPER_GRID, Config, make_loss, make_model, provenance
+from muvae.experiments import Config, make_model, make_objective
 from muvae.losses import beta_vae_loss, elbo_loss, mu_loss
-from muvae.training import train, write_tensors
+from muvae.machine import provenance
+from muvae.paper import PAPER, PAPER_GRID
+from muvae.storage import write_tensors
+from muvae.training import train
 from stacked import Stack
 
 
@@ -64,7 +67,7 @@ def check(device, sets, small):
         for s in stacks: s.step()
         a, b = (s.total.cpu() for s in stacks)
         out |= dict(step_losses=((b - a) / a).abs().max().item(), step_weights=weight_gap(*stacks))
-        (n, m), loss, reach = (128, 200) if small else (6400, 2000), make_loss(Config()), {}
+        (n, m), loss, reach = (128, 200) if small else (6400, 2000), make_objective(Config()), {}
         for d in dict.fromkeys(('cpu', device)):
             (x, y), (tx, ty) = sets['fashion_mnist']
             rows, _ = train(make_model(Config()), x[:n], y[:n], loss, (tx[:m], ty[:m]), epochs=2, device=d, progress=False)

@@ -7,15 +7,20 @@ Each row takes whole alternating steps (VAE and classifier) over the same images
 """
 import argparse, re, statistics, sys, time
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # from a checkout, without installing it
 
 import torch
-from muvae.experiments import PAPER_MODELS, Config, make_model, provenance
-from muvae.losses import mu_loss
+import torch.nn.functional as F
+from muvae.batches import Batch
+from muvae.experiments import Config, make_model
+from muvae.machine import autocasting, keep_large_blocks, provenance
 from muvae.models import LatentClassifier
-from muvae.training import _autocast, classifier_step, keep_large_blocks, vae_step
+from muvae.objectives import mu_vae
+from muvae.paper import PAPER_MODELS
+from muvae.training import Sides, Turn, classify, take
 from saving import save
 from stacked import Stack
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -31,13 +36,21 @@ def configs(n, latent=10, dataset='fashion_mnist'):
     return [Config(dataset, **kinds[i % 4], latent=latent, seed=i // 4) for i in range(n)]
 
 
-def flop_per_image(latent=10, batch=64):
-    "Floating-point operations of an alternating step, forward and backward, an image; a multiplication and an addition are two"
-    model, classifier = make_model(configs(1, latent)[0]), LatentClassifier(latent)
-    opts = [torch.optim.Adam(m.parameters()) for m in (model, classifier)]
-    with FlopCounterMode(display=False) as counter:
-        z, *_ = vae_step(model, opts[0], torch.rand(batch, 1, 28, 28), mu_loss)
-        classifier_step(classifier, opts[1], z, torch.zeros(batch, dtype=torch.int64))
+def one_step(precision='float32', batch=64, latent=10, classifier=True):
+    "A function that takes a step as `train` does, of a VAE and, unless told not, a classifier; the first, which sets up, has been taken"
+    model, net = make_model(configs(1, latent)[0]), LatentClassifier(latent)
+    turns = (Turn(net, partial(classify, net=net)),) if classifier else ()
+    opt, *opts = (torch.optim.Adam(m.parameters(), fused=True) for m in (model, *(t.net for t in turns)))
+    sides = Sides(model, mu_vae, opt, turns, opts, autocasting(precision, 'cpu'))
+    step = partial(take, sides, Batch(torch.rand(batch, 1, 28, 28), torch.zeros(batch, dtype=torch.int64)), 0)
+    step()
+    return step
+
+
+def flop_per_image(latent=10, batch=64, classifier=True):
+    "Floating-point operations of a step, forward and backward, an image; a multiplication and an addition are two"
+    step = one_step(batch=batch, latent=latent, classifier=classifier)
+    with FlopCounterMode(display=False) as counter: step()
     return counter.get_total_flops() / batch
 
 
@@ -53,18 +66,6 @@ class Traffic(TorchDispatchMode):
         if not view and 'empty' not in func.name():
             self.bytes += sum(t.nbytes for t in tree_leaves((args, kwargs, out)) if isinstance(t, torch.Tensor))
         return out
-
-
-def one_step(precision='float32', batch=64):
-    "A function that takes an alternating step as `train` does; the first, which sets things up, has been taken"
-    model, clf = make_model(configs(1)[0]), LatentClassifier()
-    opts = [torch.optim.Adam(m.parameters(), fused=True) for m in (model, clf)]
-    cast, x, y = _autocast(precision, 'cpu'), torch.rand(batch, 1, 28, 28), torch.zeros(batch, dtype=torch.int64)
-    def step():
-        z, *_ = vae_step(model, opts[0], x, mu_loss, cast)
-        classifier_step(clf, opts[1], z, y, cast)
-    step()
-    return step
 
 
 def bytes_per_image(precision='float32', batch=64):
@@ -102,13 +103,22 @@ def best(f, rounds=20):
     return min(once() for _ in range(rounds))
 
 
+def product(precision='float32', n=1024):
+    "A function that multiplies two `n` × `n` matrices, by `@` or by oneDNN, whichever is faster (on an AMD MKL's `@` does half in float32)"
+    a, b = torch.randn(2, n, n, dtype=getattr(torch, precision))
+    ways = [lambda: a @ b]
+    if precision == 'float32' and torch.backends.mkldnn.is_available():
+        c, d = a.to_mkldnn(), b.to_mkldnn()
+        ways.append(lambda: F.linear(c, d))
+    return min(ways, key=partial(best, rounds=5))
+
+
 def roofline():
     "What a step computes and moves and where its time goes; what this machine computes and moves (copies of 13 MB) at its best"
     keep_large_blocks()
     out = dict(flop_per_image=flop_per_image())
     for p in ('float32', 'bfloat16'):
-        a, b = torch.randn(2, 1024, 1024, dtype=getattr(torch, p))
-        out |= {f'bytes_{p}': bytes_per_image(p), f'flops_{p}': 2 * 1024**3 / best(lambda: a @ b)}
+        out |= {f'bytes_{p}': bytes_per_image(p), f'flops_{p}': 2 * 1024**3 / best(product(p))}
     a, b = torch.randn(2, 64, 64, 28, 28)
     shares, wide = profile()
     return out | dict(copy_bytes_per_second=2 * a.nbytes / best(lambda: b.copy_(a)), profile=shares, profile_wide=wide)

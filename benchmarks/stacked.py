@@ -4,16 +4,20 @@
 detached codes. Weights are stacked, so one Adam serves all; it works element by element, so it does to each model what its own would.
 Order and noise of a model come from its own seed and the epoch, so they do not depend on who else is in the stack. On a GPU the whole
 alternating step is one CUDA graph: it finds its images by a counter on the device, and nothing leaves the device until the epoch ends.
+Objectives are the package's own: the models that share one go through it together, by `torch.func.vmap`.
 """
 from contextlib import nullcontext
 from functools import partial
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from muvae.experiments import make_model
-from muvae.losses import kl_divergence
+from muvae.experiments import make_model, make_objective
+from muvae.losses import recon_loss
+from muvae.machine import pick_device, seed_all
 from muvae.models import ConvVAE, LatentClassifier
-from muvae.training import NonFiniteLoss, evaluate, pick_device, seed_all
+from muvae.objectives import describe, knobs
+from muvae.training import NonFiniteLoss, evaluate
 from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
@@ -34,12 +38,31 @@ class Parts(nn.Module):
         return self.vae.decode(z), mu, logvar, z
 
 
-def weights_of(config):
-    "The objective as numbers: weight of the KL, weight of the μ-VAE's regulariser, bound on ‖μ‖"
-    if config.model != 'conv' or config.objective == 'ae' or (config.logvar, config.mean) != ('abs', 'sum'):
-        raise ValueError(f'a stack holds conv models of the paper (vae, beta, mu), got {config.name}')
-    kl, reg = dict(vae=(1., 0.), beta=(config.beta, 0.), mu=(0., 1.))[config.objective]
-    return kl, reg, NO_BOUND if config.clip is None else config.clip * config.latent**.5
+class Coded(NamedTuple):
+    "What an objective sees of a model here: its error, told already, and its codes"
+    nll: torch.Tensor
+    mu: torch.Tensor
+    logvar: torch.Tensor
+    z: torch.Tensor
+
+
+def objective_of(config):
+    "The objective of `config`; a `ValueError` where a stack cannot hold it"
+    if config.model != 'conv' or config.objective == 'ae': raise ValueError(f'a stack holds conv models with noise, got {config.name}')
+    objective = make_objective(config)
+    moving = [k for k, v in knobs(objective).items() if callable(v)]
+    if moving: raise ValueError(f'a stack holds objectives that stay as they are, and {moving[0]} of {config.name} changes with the step')
+    return objective
+
+
+def groups_of(configs):
+    "[(objective, [which of `configs` have it])]"
+    groups = {}
+    for i, c in enumerate(configs): groups.setdefault(describe(o := objective_of(c)), (o, []))[1].append(i)
+    return list(groups.values())
+
+
+def bound_of(config): return NO_BOUND if config.clip is None else config.clip * config.latent**.5
 
 
 class Stack:
@@ -58,8 +81,8 @@ class Stack:
         device, sets = self.device, sorted({c.dataset for c in configs})
         self.images, self.labels = (torch.stack([data[d][i] for d in sets]).to(device) for i in (0, 1))
         self.which = torch.tensor([sets.index(c.dataset) for c in configs], device=device)[:, None]
-        kl, reg, bound = torch.tensor([weights_of(c) for c in configs], device=device).unbind(1)
-        self.kl, self.reg, self.bound = kl, reg, bound
+        self.groups = [(o, torch.tensor(rows, device=device)) for o, rows in groups_of(configs)]
+        self.bound = torch.tensor([bound_of(c) for c in configs], device=device)
         self.nets = dict(model=self._stack([Parts(self._model(c)) for c in configs]))
         if classifier: self.nets['classifier'] = self._stack([self._classifier(c) for c in configs])
         cuda, cast = self.device.type == 'cuda', partial(torch.autocast, self.device.type, torch.bfloat16, cache_enabled=False)
@@ -102,12 +125,15 @@ class Stack:
         if isinstance(outs[0], tuple): return tuple(torch.stack(o) for o in zip(*outs))
         return torch.stack(outs)
 
-    def _loss(self, recon, x, mu, logvar):
+    def _loss(self, recon, x, mu, logvar, z):
         "Reconstruction error and objective of each model, (models,) both"
-        error = (recon - x).square().flatten(1).sum(1) / self.batch
-        kl = kl_divergence(mu.flatten(0, 1), logvar.flatten(0, 1)).view(mu.shape[:2]).mean(1)
-        reg = (mu.sum((1, 2)).abs() + logvar.abs().sum((1, 2))) / self.batch  # eq. (6), abs and sum
-        return error, error + self.kl * kl + self.reg * reg
+        error = vmap(recon_loss)(recon, x)
+        coded, total = (error, mu, logvar, z.float()), torch.empty_like(error)
+        for objective, rows in self.groups:
+            def whole(*o): return sum(objective(Coded(*o), None, 0).values())
+            mine = coded if len(self.groups) == 1 else [o[rows] for o in coded]
+            total = total.index_copy(0, rows, vmap(whole)(*mine))
+        return error, total
 
     def _minimise(self, name, loss):
         self.opts[name].zero_grad()
@@ -119,7 +145,7 @@ class Stack:
         idx = take(self.order)
         x = self.images[self.which, idx]
         with self.autocast(): recon, mu, logvar, z = self._call('model', x, take(self.eps), self.bound)
-        error, total = self._loss(recon, x, mu, logvar)
+        error, total = self._loss(recon, x, mu, logvar, z)
         self._minimise('model', total)
         self.total[0] += error.detach()
         self.total[1] += total.detach()

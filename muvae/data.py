@@ -116,7 +116,11 @@ TOPICS = {
     "sea":     ("boat ferry sailor ship swimmer wave",  "arrives drifts sinks turns"),
     "weather": ("cloud frost rain snow storm wind",     "arrives begins returns stops"),
     "work":    ("baker doctor farmer painter smith teacher", "begins eats returns works")}
+
+# %% ../nbs/05_data.ipynb #7ba040c9
 ADJECTIVES = "", "grey ", "happy ", "old ", "quiet ", "small "
+
+# %% ../nbs/05_data.ipynb #e7e44ac3
 ENDINGS    = "", " again and again", " at night", " in the morning", " near the house", " with a friend"
 
 # %% ../nbs/05_data.ipynb #61dc3f47

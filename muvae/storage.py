@@ -27,7 +27,8 @@ def write_atomic(
         write(tmp)
         with open(tmp, 'rb+') as f: os.fsync(f.fileno())
         os.replace(tmp, path)
-    except (OSError, SafetensorError) as e: raise OSError(f'cannot write {path}: {getattr(e, "strerror", None) or e}') from e
+    except (OSError, SafetensorError) as e:
+        raise OSError(f'cannot write {path}: {getattr(e, "strerror", None) or e}') from e
     finally:
         with suppress(OSError): tmp.unlink()
 
@@ -49,14 +50,6 @@ def write_tensors(
     own = {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
     write_atomic(path, lambda p: p.write_bytes(save(own, metadata)))
 
-# %% ../nbs/09_storage.ipynb #15317d35
-def clear_parts(
-    folder,  # where files are written
-):
-    "Remove from `folder` the half-written files of processes that are no more"
-    for p in Path(folder).glob('*.[0-9]*.part'):
-        if not _alive(int(p.name.split('.')[-2])): p.unlink(missing_ok=True)
-
 # %% ../nbs/09_storage.ipynb #38c80d0b
 def _alive(pid):
     "Whether the process `pid` runs on this machine"
@@ -65,6 +58,14 @@ def _alive(pid):
     except (ProcessLookupError, OverflowError): return False
     except OSError: return True
     return True
+
+# %% ../nbs/09_storage.ipynb #15317d35
+def clear_parts(
+    folder,  # where files are written
+):
+    "Remove from `folder` the half-written files of processes that are no more"
+    for p in Path(folder).glob('*.[0-9]*.part'):
+        if not _alive(int(p.name.split('.')[-2])): p.unlink(missing_ok=True)
 
 # %% ../nbs/09_storage.ipynb #f720995c
 def write_rows(
@@ -86,13 +87,15 @@ def read_rows(
     "The rows of `path`; a `ValueError` that names the file if it is not there or not whole"
     def number(s): return int(s) if s.lstrip('-').isdigit() else float(s)
     try:
-        with open(path, newline='', encoding='utf-8') as f: return [{k: number(v) for k, v in r.items()} for r in csv.DictReader(f)]
+        with open(path, newline='', encoding='utf-8') as f:
+            return [{k: number(v) for k, v in r.items()} for r in csv.DictReader(f)]
     except FileNotFoundError: raise ValueError(f'{path} is not there') from None
-    except (ValueError, TypeError, AttributeError) as e: raise ValueError(f'{path} cannot be read: a line of it is cut or altered ({e})') from e
+    except (ValueError, TypeError, AttributeError) as e:
+        raise ValueError(f'{path} cannot be read: a line of it is cut or altered ({e})') from e
 
 # %% ../nbs/09_storage.ipynb #800afb75
 def _state(name, part):
-    "The state of `part`, a module or an optimizer, as flat tensors and as numbers; an optimizer's settings are not state"
+    "The state of `part`, a module or an optimizer, as flat tensors and as numbers; settings are not state"
     if not isinstance(part, torch.optim.Optimizer): return {f'{name}/{k}': v for k, v in part.state_dict().items()}, {}
     flat = {f'{name}/{i}/{k}': v for i, s in part.state_dict()['state'].items() for k, v in s.items()}
     tensors = {k: v for k, v in flat.items() if isinstance(v, torch.Tensor)}
@@ -122,6 +125,7 @@ def _hash(tensors):
         h.update(tensors[k].detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return h.hexdigest()
 
+# %% ../nbs/09_storage.ipynb #aeb54de0
 def previous(path):
     "Where the checkpoint before the one at `path` lies"
     return Path(path).with_name(f'{Path(path).stem}.previous{Path(path).suffix}')
@@ -137,7 +141,7 @@ def save_checkpoint(
     "Write the state of `parts` after `epoch` epochs to `path`, in one stroke; what was there becomes the one before"
     tensors, rest = {}, {}
     for name, part in parts.items():
-        for whole, mine in zip((tensors, rest), _state(name, part)): whole.update(mine)
+        for whole, mine in zip((tensors, rest), _state(name, part)): whole.update(mine)  # flat, told apart by the name
     about = dict(epoch=epoch, settings=settings, rows=list(rows), rest=rest, hash=_hash(tensors))
     if Path(path).exists(): write_atomic(previous(path), lambda p: shutil.copyfile(path, p))
     write_tensors(path, tensors, {'muvae': json.dumps(about)})
@@ -148,24 +152,28 @@ def read_checkpoint(
 ) -> tuple:   # what was said about it, and its tensors
     "What `path` holds; a `ValueError` if it cannot be read or a bit has flipped"
     try:
-        with safe_open(path, 'pt') as f: about, tensors = json.loads(f.metadata()['muvae']), {k: f.get_tensor(k) for k in f.keys()}
+        with safe_open(path, 'pt') as f:
+            about, tensors = json.loads(f.metadata()['muvae']), {k: f.get_tensor(k) for k in f.keys()}
     except Exception as e:
-        raise ValueError(f'{path} cannot be read ({type(e).__name__}); to start anew, delete the folder or choose another') from e
+        why = f'{path} cannot be read ({type(e).__name__})'
+        raise ValueError(f'{why}; to start anew, delete the folder or choose another') from e
     if about.get('hash') in (None, _hash(tensors)): return about, tensors
     raise ValueError(f'{path} is damaged (its hash is another); to start anew, delete the folder or choose another')
 
-def about_checkpoint(path):
-    "What the checkpoint at `path` says of itself: its epoch, settings and rows"
-    return _latest(path)[0]
-
+# %% ../nbs/09_storage.ipynb #ed2f098c
 def _latest(path):
     "The checkpoint at `path`, or the one before it if that one is damaged"
     try: return read_checkpoint(path)
     except ValueError as e:
         if not previous(path).exists(): raise
         found = read_checkpoint(previous(path))
-        warnings.warn(f'{str(e).partition(";")[0]}: going on from the one before, epoch {found[0]["epoch"]}', stacklevel=4)
+        epoch = found[0]['epoch']
+        warnings.warn(f'{str(e).partition(";")[0]}: going on from the one before, epoch {epoch}', stacklevel=4)
         return found
+
+def about_checkpoint(path):
+    "What the checkpoint at `path` says of itself: its epoch, settings and rows"
+    return _latest(path)[0]
 
 # %% ../nbs/09_storage.ipynb #4de516d2
 def load_checkpoint(

@@ -100,7 +100,10 @@ def test_batch_of_words():
 
 # what strangers bring
 
-@pytest.mark.parametrize('x', [X.numpy(), [o for o in X], TensorDataset(X), X.double()], ids=['array', 'list', 'dataset', 'float64'])
+OTHERS = dict(array=X.numpy(), list=[o for o in X], dataset=TensorDataset(X), float64=X.double())
+
+
+@pytest.mark.parametrize('x', OTHERS.values(), ids=OTHERS)
 def test_images_in_other_clothes(x): assert same(trained(x=x, epochs=1)[1], trained(epochs=1)[1])
 
 
@@ -112,10 +115,11 @@ def test_pictures():
 
 
 @pytest.mark.parametrize('kw, says', [
-    (dict(x=(X * 255).byte()), 'divide by 255'), (dict(x=(X * 255).byte().numpy()), 'divide by 255'), (dict(x=X * 255), 'reach from 0 to 255'),
-    (dict(x=X - .5), 'reach from -0.5'), (dict(y=torch.eye(10)[Y]), 'one-hot'), (dict(y=Y.float()), 'whole numbers'),
-    (dict(y=Y.numpy() * 1_000_000), 'return_inverse'), (dict(x=None), 'NoneType'), (dict(x='digits'), 'str'),
-    (dict(x=X[:, 0]), 'channel'), (dict(test=(X, Y)), 'the training images have none'), (dict(x=[X[0], X[0, :, 1:]]), 'one shape')])
+    (dict(x=(X * 255).byte()), 'divide by 255'), (dict(x=(X * 255).byte().numpy()), 'divide by 255'),
+    (dict(x=X * 255), 'reach from 0 to 255'), (dict(x=X - .5), 'reach from -0.5'), (dict(x=None), 'NoneType'),
+    (dict(x='digits'), 'str'), (dict(x=X[:, 0]), 'channel'), (dict(x=[X[0], X[0, :, 1:]]), 'one shape'),
+    (dict(y=torch.eye(10)[Y]), 'one-hot'), (dict(y=Y.float()), 'whole numbers'),
+    (dict(y=Y.numpy() * 1_000_000), 'return_inverse'), (dict(test=(X, Y)), 'the training images have none')])
 def test_what_cannot_be_meant_is_refused(kw, says):
     with pytest.raises(ValueError, match=says): trained(**kw)
 
@@ -130,16 +134,20 @@ def encoder(f):
     return Other
 
 
-@pytest.mark.parametrize('f', [lambda m, v: torch.distributions.Normal(m, (v/2).exp()), lambda m, v: dict(mu=m, logvar=v), lambda m, v: [m, v]],
-                         ids=['Normal', 'dict', 'list'])
+SAYINGS = dict(Normal=lambda m, v: torch.distributions.Normal(m, (v/2).exp()),
+               dict=lambda m, v: dict(mu=m, logvar=v), list=lambda m, v: [m, v])
+
+
+@pytest.mark.parametrize('f', SAYINGS.values(), ids=SAYINGS)
 def test_encoders_that_say_it_otherwise(f):
     a, b = trained(encoder(f), y=Y, epochs=1)[0][0], trained(encoder(lambda m, v: (m, v)), y=Y, epochs=1)[0][0]
-    assert {k: pytest.approx(v, rel=1e-4, abs=1e-6) for k, v in a.items() if k != 'seconds'} == {k: v for k, v in b.items() if k != 'seconds'}
+    for k in a.keys() - {'seconds'}: assert a[k] == pytest.approx(b[k], rel=1e-4, abs=1e-6), k
 
 
-@pytest.mark.parametrize('f, says', [(lambda m, v: (v, m), 'turned round'), (lambda m, v: (m, (v/2).exp()), 'σ for log σ²'),
-                                     (lambda m, v: (m, v, m), '3 things'), (lambda m, v: m, 'Tensor'), (lambda m, v: 1/0, 'ZeroDivisionError'),
-                                     (lambda m, v: (m[:, :, None, None], v[:, :, None, None]), r'\(batch, latent\)')])
+@pytest.mark.parametrize('f, says', [
+    (lambda m, v: (v, m), 'turned round'), (lambda m, v: (m, (v/2).exp()), 'σ for log σ²'), (lambda m, v: (m, v, m), '3 things'),
+    (lambda m, v: m, 'Tensor'), (lambda m, v: 1/0, 'ZeroDivisionError'),
+    (lambda m, v: (m[:, :, None, None], v[:, :, None, None]), r'\(batch, latent\)')])
 def test_encoders_that_would_be_measured_wrong_are_refused(f, says, tmp_path):
     with pytest.raises(ValueError, match=says): trained(encoder(f), folder=tmp_path)
     assert not list(tmp_path.iterdir())
@@ -152,6 +160,22 @@ def test_any_number_of_images(n): assert len(trained(x=X[:n], y=Y[:n], epochs=1)
 def test_model_in_float64():
     rows, weights = trained(lambda: ToyVAE().double(), y=Y, epochs=1)
     assert weights['mu.weight'].dtype == torch.float64 and rows[0]['train_acc_mu'] > 0
+
+
+def test_a_folder_at_home(tmp_path, monkeypatch):
+    monkeypatch.setenv('HOME', str(tmp_path))
+    trained(epochs=1, folder='~/run')
+    assert (tmp_path/'run/metrics.csv').exists()
+
+
+def test_measuring_leaves_random_numbers_where_they_were():
+    from muvae.metrics import reconstruction_error
+    from muvae.training import evaluate
+    torch.manual_seed(3)
+    before, model = torch.get_rng_state(), None
+    with torch.random.fork_rng(): model = ToyVAE()
+    for f in (lambda: evaluate(model, X), lambda: reconstruction_error(model, X, on='z'), lambda: encode_all(model, X)): f()
+    assert torch.equal(before, torch.get_rng_state())
 
 
 def test_classifier_without_logits_is_refused():

@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from muvae.experiments import PAPER_GRID, load_run
+from muvae.experiments import load_run
 from muvae.losses import LOGVAR_TERMS
 from muvae.models import ConvVAE, ToyVAE
+from muvae.paper import PAPER_GRID
 from muvae.widgets import _model, _source, explorer, loss_explorer, plane_explorer, regularizer_surface, write_explorer_scripts
 
 HEAD = '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>widget</title>'

@@ -15,8 +15,9 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 from muvae.data import load
-from muvae.experiments import PAPER_MODELS, load_run
+from muvae.experiments import load_run
 from muvae.figures import fig_05
+from muvae.paper import PAPER_MODELS
 from muvae.plots import COLORS, INK, NAMES, style
 from muvae.widgets import code_spread
 

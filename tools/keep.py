@@ -12,9 +12,10 @@ from pathlib import Path
 import torch
 
 import muvae
-from muvae.experiments import PAPER_GRID, Run
+from muvae.experiments import Run
 from muvae.figures import run_tsne
-from muvae.training import write_tensors, write_text_atomic
+from muvae.paper import PAPER_GRID
+from muvae.storage import write_tensors, write_text_atomic
 from muvae.widgets import code_spread
 
 target, decoders = Path(muvae.__file__).parent/'runs', ('toy-vae', 'toy-mu3')
