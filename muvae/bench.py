@@ -30,6 +30,7 @@ WORDS = {
     'skip':      dict(objective='vae', net='skip=1'),                                      # Dieng et al. 2018
     'mu3':       dict(objective='mu'),                                                     # eq. (6), our default reading
     'mu3-kl':    dict(objective='mu', logvar='kl'),
+    'mu3-apart': dict(objective='mu', net='apart=1'),                                      # abs, and log σ² moves its head alone
     'mu3-expm1': dict(objective='mu', logvar='expm1'),
     'mu3-abs_sum': dict(objective='mu', logvar='abs_sum'),
     'ae':        dict(objective='ae'),
