@@ -158,7 +158,7 @@ def picture(result):
         ax.axvline(1, color=INK, lw=.8)
         ax.set_yticks(range(len(times)), [NAMES.get(k, k) for k in times])
         ax.invert_yaxis()
-        ax.set_xlabel('processor time of a step, over that of our default')
+        ax.set_xlabel("processor time, over our default's")
     return fig
 
 

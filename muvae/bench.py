@@ -9,12 +9,10 @@ __all__ = ['WORDS', 'STUDIES', 'QUICK', 'BENCH_COLUMNS', 'study', 'held_out', 'b
 import json
 from pathlib import Path
 
-import torch
-
 from .checks import check_choice, check_count
 from .data import load
 from .diagnosis import diagnose
-from .experiments import Config, Run, load_run
+from .experiments import Config, Run
 from .grid import run_all
 from .paper import mean_std, text_table
 from .storage import write_text_atomic
@@ -32,6 +30,7 @@ WORDS = {
     'skip':      dict(objective='vae', net='skip=1'),                                      # Dieng et al. 2018
     'mu3':       dict(objective='mu'),                                                     # eq. (6), our default reading
     'mu3-kl':    dict(objective='mu', logvar='kl'),
+    'mu3-apart': dict(objective='mu', net='apart=1'),                                      # abs, and log σ² moves its head alone
     'mu3-expm1': dict(objective='mu', logvar='expm1'),
     'mu3-abs_sum': dict(objective='mu', logvar='abs_sum'),
     'ae':        dict(objective='ae'),
@@ -64,13 +63,13 @@ def held_out(
     run: Run,      # a finished run
 ) -> dict:         # plain numbers
     "What `diagnose` finds of `run` on the test set; kept in its results.json"
-    if 'kind' in run.results: return run.results
+    if 'test_nll' in run.results: return run.results
     d = diagnose(run.model(), load(run.config.dataset, 'test')[0], progress=False).dict()
     e, i, u = d['exchange'], d['information'], d['units']
     found = dict(test_nll=e['own'], test_nll_exchanged=e['other'], test_information={k: i[k] for k in ('low', 'high', 'ceiling')},
                  test_kl=d['rate']['kl'], test_active_units=sum(o['variance'] > .01 for o in u), test_mmd2=d['prior']['mmd2'],
                  kind=d['kind'], verdict=d['verdict'])
-    kept = run.results | {k: found[k] for k in found if k not in run.results or k == 'test_mmd2'}
+    kept = run.results | {k: found[k] for k in found }
     write_text_atomic(run.folder/'results.json', json.dumps(kept, indent=1) + '\n')
     run.__dict__.pop('results', None)
     return kept

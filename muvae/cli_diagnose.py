@@ -55,7 +55,7 @@ def _from_npz(file):
     if x.dtype == np.uint8: x = (x[:, None] if x.ndim == 3 else x).astype(np.float32) / 255
     return torch.from_numpy(x), None if y is None else torch.from_numpy(y)
 
-# %% ../nbs/27_cli_diagnose.ipynb #6129a7ff
+# %% ../nbs/27_cli_diagnose.ipynb #c0fdcf91
 @command
 def muvae_diagnose(
     run:Param('a folder, or a run such as mnist/beta', str, opt=False, nargs='?', default=None)=None,
@@ -80,7 +80,7 @@ def muvae_diagnose(
     x, y = _images(data or set_)
     rows = some(len(x), images or len(x), seed)
     report = diagnose(net.to(pick_device(device)), x[rows], None if y is None else y[rows], likelihood=likelihood, second=second,
-                      beta=beta, seed=seed, name=run or model)
+                      beta=beta, seed=seed, name=run or model, progress=sys.stderr.isatty())
     print(report)
     if out: report.html(out), print(f'\npage: {out}')
 

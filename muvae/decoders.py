@@ -38,16 +38,17 @@ class SeesEarlier(nn.Module):
         clip: float | None = None,    # factor of eq. (5), or None: no clipping
         deterministic: bool = False,  # a plain autoencoder: z = mu, no noise
         blind: bool = False,          # the decoder gets zeros for z
+        apart: bool = False,          # the head of log σ² sends no gradient to the encoder
     ):
         super().__init__()
         self.latent_dim = check_count('latent_dim', latent_dim)
         self.clip = None if clip is None else check_number('clip', clip)
         self.mu, self.logvar = nn.Linear(n_features, latent_dim), nn.Linear(n_features, latent_dim)
-        self.deterministic, self.blind = deterministic, blind
+        self.deterministic, self.blind, self.apart = deterministic, bool(blind), bool(apart)
 
     def encode(self, x: Tensor) -> tuple[Latent, Latent]:
         h = self._features(x)
-        mu, logvar = f32(self.mu(h)), f32(self.logvar(h))
+        mu, logvar = f32(self.mu(h)), f32(self.logvar(h.detach() if self.apart else h))
         return mu if self.clip is None else clip_latent(mu, self.clip), logvar  # eq. (5)
 
     def forward(self, x: Tensor) -> Scored:
@@ -69,7 +70,7 @@ def _check_share(name, p):
 
 @patch
 def extra_repr(self:SeesEarlier):
-    return ', '.join(f'{k}={getattr(self, k)}' for k in ('shape', 'latent_dim', 'clip', 'deterministic', 'blind'))
+    return ', '.join(f'{k}={getattr(self, k)}' for k in ('shape', 'latent_dim', 'clip', 'deterministic', 'blind', 'apart'))
 
 @patch
 def _told(self:SeesEarlier, z, x=None):
@@ -105,8 +106,9 @@ class TextVAE(SeesEarlier):
         skip: bool = False,           # z into the output layer, too
         deterministic: bool = False,  # a plain autoencoder: z = mu, no noise
         blind: bool = False,          # the decoder gets zeros for z: a language model
+        apart: bool = False,          # the head of log σ² sends no gradient to the encoder
     ):
-        super().__init__(hidden, latent_dim, clip, deterministic, blind)
+        super().__init__(hidden, latent_dim, clip, deterministic, blind, apart)
         self.vocab, self.shape, self.skip = check_count('vocab', vocab, 4), (check_count('length', length, 2),), skip
         self.word_dropout = _check_share('word_dropout', word_dropout)
         self.reads, self.writes = nn.Embedding(vocab, embed), nn.Embedding(vocab, embed)
@@ -227,11 +229,12 @@ class PixelVAE(SeesEarlier):
         kernel: int = 3,              # width of a masked layer, odd
         deterministic: bool = False,  # a plain autoencoder: z = mu, no noise
         blind: bool = False,          # the decoder gets zeros for z
+        apart: bool = False,          # the head of log σ² sends no gradient to the encoder
     ):
         layers = _n_layers(receptive, kernel)
         (_, H, W), C = _check_shape(image_shape), channels
         h, w, act = -(-H // 4), -(-W // 4), nn.LeakyReLU(0.2)
-        super().__init__(2*C*h*w, latent_dim, clip, deterministic, blind)
+        super().__init__(2*C*h*w, latent_dim, clip, deterministic, blind, apart)
         self.shape, self.receptive, self.act = (1, H, W), receptive, act
         self.encoder = nn.Sequential(                                  # 28×28×1
             nn.Conv2d(1, C, 3, stride=2, padding=1), act,              # → 14×14×32

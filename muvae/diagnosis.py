@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SECOND', 'LIKELIHOODS', 'RECON_NAMES', 'KINDS', 'NOISE', 'WHOSE', 'COLUMNS', 'BLUE', 'ORANGE', 'GREEN', 'GREY',
            'STYLE', 'PAGE', 'SIGN', 'Code', 'read_code', 'squared', 'bernoulli', 'Exchange', 'exchange', 'Thresholds',
-           'diagnose', 'Report']
+           'diagnose', 'Report', 'judge_codes']
 
 # %% ../nbs/11_diagnosis.ipynb #8dd55832
 import html, json, math, struct, zlib
@@ -321,14 +321,13 @@ KINDS = {
     'autoencoder':        'If samples are wanted: a KL in nats, β = 1, or the log-variance term kl. Else it is one by choice, and fine.',
     'undecided':          'More images.'}
 
-# %% ../nbs/11_diagnosis.ipynb #a989886d
+# %% ../nbs/11_diagnosis.ipynb #78893018
 def _judge(d, t):
     "Kind and verdict of the numbers `d`"
-    if d['images'] < t.fewest:
-        return 'undecided', f"{_plural(d['images'], 'image')} are too few for a verdict: at least {t.fewest:g} are needed"
+    if d['images'] < t.fewest: return 'undecided', _too_few(d['images'], t)
     if d['codebook']: return _judge_discrete(d, t)
     (carries, limit), used, e, i = _carries(d, t), _used(d, t), d['exchange'], d['information']
-    most = 'nothing' if d['deterministic'] else f"at most {_most(i):.2g} nats" if _most(i) < limit else f"about {max(i['low'], 0):.2g} nats"
+    most = 'nothing' if d['deterministic'] else f"at most {_most(i):.1g} nats" if _most(i) < limit else f"about {max(i['low'], 0):.2g} nats"
     change = _change(e)
     if carries == 'nothing':
         kl = d['rate']['kl'] if d['rate'] else 0
@@ -339,9 +338,10 @@ def _judge(d, t):
         if need not in ('something', True): return 'undecided', _too_near(what, need)
     return _judge_units(d, t, change)
 
+def _too_few(n, t): return f"{_plural(n, 'image')} are too few for a verdict: at least {t.fewest:g} are needed"
 def _too_near(what, need): return f"{what} is too near its limit to say: about {need:,} images are needed"
 def _change(e): return f"another image's code changes the error by {Estimate(e['worth'], e['worth_err'])} nats"
-def _most(i): return min(v for v in (i['high'], i['low'] + 2*(i['low_err'] or 0)) if v is not None)
+def _most(i): return max(0., min(v for v in (i['high'], i['low'] + 2*(i['low_err'] or 0)) if v is not None))
 def _said(i): return f"{i['low']:.2f} nats or more" if i['at_ceiling'] or i['high'] is None else f"{i['low']:.2f} to {i['high']:.2f} nats"
 
 # %% ../nbs/11_diagnosis.ipynb #1f77ec05
@@ -567,7 +567,7 @@ def _report(subject, seen, t, name, samples, seed, weights):
 
 def _per_unit(tried): return max(32, min(1000, 10_000 // max(1, tried)))
 
-# %% ../nbs/11_diagnosis.ipynb #637901c3
+# %% ../nbs/11_diagnosis.ipynb #fc941f3a
 def _likelihood(subject, pixels):
     constant = pixels/2 * math.log(math.pi) if subject.name == 'squared' else 0.
     words = dict(squared='‖x − x′‖², a Gaussian of variance ½', bernoulli='Bernoulli, cross-entropy in nats')
@@ -593,7 +593,8 @@ def _read(seen, units, seed):
         for u, nats in zip(units, label_information(seen.z, seen.labels, seed)): u['label_information'] = nats
     return {k: {r: _flat(value=v) for r, v in read_labels(c, seen.labels, seed).items()} for k, c in on.items()}
 
-NOISE = {'gone': 'the noise is gone', 'constant': 'the noise is constant', 'never learned': 'the noise is 1 for every image, as never learned'}
+NOISE = {'gone': 'the noise is gone', 'constant': 'the noise is constant',
+         'never learned': 'the noise is 1 for every image, as if never learned'}
 
 def _notes(d, t, seen):
     "What else a reader should know"
@@ -713,7 +714,7 @@ def _terminal(d, most=40):
     if len(units) > most: lines.append(f'  … and {len(units) - most} more')
     return '\n'.join(lines + [f'  note: {n}' for n in d['notes']])
 
-# %% ../nbs/11_diagnosis.ipynb #8d188c8d
+# %% ../nbs/11_diagnosis.ipynb #f4bed9b7
 def _svg(w, h, *parts, label=''):
     return (f'<svg viewBox="0 0 {w} {h}" role="img" aria-label="{html.escape(label)}" style="width:100%;max-width:{w}px" font-size="11" '
             f'font-family="system-ui,sans-serif" fill="currentColor">' + ''.join(parts) + '</svg>')
@@ -732,7 +733,7 @@ def _unit_bars(d, most=30):
     names, parts, row = dict(worth='worth', information='information', kl='KL'), [], 9*len(keys) + 7
     tops = {k: max([u[k] or 0 for u in units] + [1e-9]) for k, _ in keys}
     for n, (k, c) in enumerate(keys):
-        parts += [_rect(70 + 140*n, 2, 10, 10, c), _text(84 + 140*n, 11, f'{names[k]}, to {tops[k]:.3g} nats')]
+        parts += [_rect(70 + 150*n, 2, 10, 10, c), _text(84 + 150*n, 11, f'{names[k]}, to {tops[k]:.3g} nats')]
     for y, u in enumerate(units):
         parts.append(_text(64, 22 + y*row + 4.5*len(keys) + 4, u['unit'] + dict(on='', off=' ○', uncertain=' ?')[u['state']], 'end'))
         for n, (k, c) in enumerate(keys):
@@ -787,11 +788,12 @@ def _norm_plot(norms):
     parts += [_path(steps(b), GREY), _path(steps(a), BLUE)]
     return _svg(500, 200, *parts, _text(480, 18, 'codes (blue) and N(0, I) (grey)', 'end'), label='lengths of codes and of the prior')
 
-# %% ../nbs/11_diagnosis.ipynb #1f104220
+# %% ../nbs/11_diagnosis.ipynb #aa117053
 STYLE = '''.mv{max-width:46rem;margin:0 auto;line-height:1.45;overflow-wrap:anywhere}.mv .wide{overflow-x:auto}
-.mv h1{font-size:1.35rem;margin:.4em 0}.mv h2{font-size:1.05rem;margin:1.6em 0 .4em}.mv .soft{opacity:.75;font-size:.86rem}
+.mv h1{font-size:1.25rem;line-height:1.3;margin:.4em 0}.mv h2{font-size:1.05rem;margin:1.6em 0 .4em}.mv .soft{opacity:.75;font-size:.86rem}
 .mv .kind{display:inline-block;padding:.1em .6em;border-radius:1em;color:#fff;font-weight:600}.mv figure{margin:.5em 0}
 .mv table{border-collapse:collapse;font-size:.86rem;font-variant-numeric:tabular-nums}.mv tr{background:none}
+.mv td,.mv th{overflow-wrap:normal}.mv td:nth-child(-n+3){white-space:nowrap}.mv td:nth-child(4){min-width:9em}
 .mv td,.mv th{padding:.15em .7em .15em 0;text-align:left;vertical-align:top;border-bottom:1px solid #8883}
 .mv img{width:100%;max-width:34rem;image-rendering:pixelated;display:block}'''
 PAGE = ''':root{color-scheme:light dark}body{margin:0;padding:1rem;font-family:system-ui,sans-serif;background:#fff;color:#1b1b1b}
@@ -820,7 +822,9 @@ def _body(d, pictures):
     keys = [k for k in COLUMNS if any(c.get(k, '–') != '–' for c in cells)]
     units = _table([COLUMNS[k] for k in keys], [[c.get(k, '–') for k in keys] for c in cells])
     limits = _table(None, [(k.replace('_', ' '), _num(v)) for k, v in d['thresholds'].items()])
-    parts += ['<h2>Numbers</h2>', _table(None, _rows(d)), '<h2>Unit by unit</h2>', units]
+    rows = list(_rows(d))
+    numbers = _table(None, [(g if g != before else '', *r) for (g, *r), (before, *_) in zip(rows, [('',), *rows])])
+    parts += ['<h2>Numbers</h2>', numbers, '<h2>Unit by unit</h2>', units]
     return ''.join(parts + [f'<p class="soft">{esc(n)}</p>' for n in d['notes']] + ['<h2>Thresholds</h2>', limits, '</div>'])
 
 # %% ../nbs/11_diagnosis.ipynb #30910178
@@ -843,3 +847,30 @@ class Report:
                 f'<body>{_body(self._numbers, self._pictures)}</body></html>')
         if path is not None: Path(path).expanduser().write_text(page, encoding='utf-8')
         return page
+
+# %% ../nbs/11_diagnosis.ipynb #20be0fdd
+@delegates(Thresholds)
+def judge_codes(
+    mu:Tensor,       # means of a whole data set, (N, latent)
+    logvar:Tensor,   # log σ², (N, latent); None: no noise
+    seed:int=0,      # of the noise and of the rows
+    **thresholds     # see `Thresholds`
+) -> tuple:          # a kind of `KINDS` and a verdict in words
+    "What `mu` and `logvar` alone say of collapse"
+    t, names = _thresholds(thresholds), [f'z{j + 1}' for j in range(mu.shape[1])]
+    seen = _Seen(mu, logvar, mu, None, None, None, None, None)
+    kl = 0. if logvar is None else kl_divergence(mu.double(), logvar.double()).mean().item()
+    d = _plain(dict(images=len(mu), deterministic=logvar is None, information=_information(seen, seed),
+                    units=_units(seen, [None]*len(names), t, seed, names)))
+    for u in d['units']: u['state'], u['why'] = _state(u, None, t)
+    return _judge_codes(d, t, kl)
+
+def _judge_codes(d, t, kl):
+    if d['images'] < t.fewest: return 'undecided', _too_few(d['images'], t)
+    (carries, limit), parts = _carries(d, t), _parts(d['units'])
+    said = '; '.join([*parts, f"the codes carry {_said(d['information'])}"])
+    if carries == 'nothing' and kl < limit: return 'collapsed', f'the posterior has collapsed: KL {kl:.2g}; {said}'
+    if carries == 'nothing': return 'codes are not used', f'the KL is {kl:.3g} nats; {said}'
+    if carries != 'something': return 'undecided', _too_near('the information', carries)
+    if _noiseless(d, t): return 'autoencoder', f'the codes have no noise left; {said}'
+    return ('partly collapsed' if any(u['state'] == 'off' for u in d['units']) else 'no collapse'), said

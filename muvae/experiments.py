@@ -22,6 +22,8 @@ from .checks import check_choice, check_count, check_number
 from .codes import encode_all, noisy
 from .data import CLASSES, load
 from .decoders import PixelVAE, TextVAE
+from .diagnosis import diagnose
+from .information import some
 from .losses import LOGVAR_TERMS, MEAN_TERMS, mu_regularizer
 from .machine import LAYOUTS, PRECISIONS, pick_device, provenance, say, seed_all, stream
 from .metrics import kl_per_dim, mmd2, unit_variance
@@ -277,8 +279,14 @@ def _finish(out, config, model, classifier, images, rows):
     files = dict(model=model.state_dict(), classifier=classifier.state_dict(),
                  predictions={k: classifier(codes).argmax(1).to(torch.uint8) for k, codes in dict(mu=mu, z=z).items()})
     for name, tensors in files.items(): write_tensors(out/f'{name}.safetensors', tensors)
-    write_text_atomic(out/'results.json', json.dumps(summarize(mu, logvar, z, rows), indent=1) + '\n')
+    results = summarize(mu, logvar, z, rows) | _judged(model, config, images)
+    write_text_atomic(out/'results.json', json.dumps(results, indent=1) + '\n')
     return Run(out)
+
+def _judged(model, config, images):
+    "What `diagnose` says of `model` on up to 2,000 of the test set's `images`, at random: its kind and its words"
+    report = diagnose(model, images[some(len(images), 2000, config.seed)], most=500, samples=8, seed=config.seed, progress=False)
+    return dict(kind=report.kind, verdict=report.verdict)
 
 def _regularizer(config):
     "The μ-VAE regulariser in the run's own reading, measured whatever the objective"
@@ -318,7 +326,8 @@ def load_seeds(
 
 # %% ../nbs/13_experiments.ipynb #3bc13f14
 def verdict(run) -> str:
-    "Whether units of `run` collapsed, in words"
+    "Whether `run` collapsed, in the words of `diagnose`; of a run from before there was one, by the variance of its means alone"
+    if 'verdict' in run.results: return f"{run.results['kind']}: {run.results['verdict']}"
     variance = run.results['unit_variance']
     off = [f'z{i+1}' for i, v in enumerate(variance) if not v > 0.01]
     if not off: return f'all {len(variance)} units are active: no collapse'

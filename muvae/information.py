@@ -243,12 +243,12 @@ def two_sample_accuracy(
     right = _held_out(lambda: LogisticRegression(max_iter=300), _quadratic(both), side, folds)
     return Estimate(100*right.mean(), 50/math.sqrt(2*n), 'logistic regression, quadratic features, 5 folds')
 
-# %% ../nbs/26_information.ipynb #622d9d70
+# %% ../nbs/26_information.ipynb #197041a6
 def _quadratic(z, most=20):
-    "Coordinates and squares of `z`, and products where there are no more than `most` units; all at one scale"
+    "Coordinates, squares and ‖z‖⁴ of `z`, and products where there are no more than `most` units; all at one scale"
     z = (z - z.mean(0)) / z.std(0).clamp(min=1e-12)
     i, j = torch.triu_indices(z.shape[1], z.shape[1]) if z.shape[1] <= most else torch.arange(z.shape[1]).expand(2, -1)
-    f = torch.cat([z, z[:, i] * z[:, j]], 1)
+    f = torch.cat([z, z[:, i] * z[:, j], z.square().sum(1, keepdim=True).square()], 1)
     return ((f - f.mean(0)) / f.std(0).clamp(min=1e-12)).numpy()
 
 def _held_out(make, X, y, folds):
