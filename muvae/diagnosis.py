@@ -50,6 +50,8 @@ def read_code(
     if hasattr(said, 'latent_dist'): said = said.latent_dist
     if isinstance(said, (tuple, list)) and said and isinstance(said[0], Distribution): said = said[0]
     if isinstance(said, dict) and set(said) == {'embedding'}: said = said['embedding']
+    held = [o for o in said.values() if isinstance(o, Distribution)] if isinstance(said, dict) else []
+    if len(held) == 1: said = held[0]
     if isinstance(said, Tensor): mu, logvar, index = said, None, None if said.is_floating_point() else said
     elif _quantised(said): mu, logvar, index = said[0], None, said[1]
     else: (mu, logvar), index = as_code(said), None
