@@ -24,8 +24,10 @@ from tqdm import tqdm
 from .batches import InMemory, blocks, check_finite
 from .checks import as_tensor, check_choice, check_count, check_number
 from .codes import as_code, evaluating
-from .information import (Bounds, Estimate, _generator, _labels, _mean, codebook_use, data_eigenvalues, derangement, effective_beta,
-    fitted_kl, gaussian_curve, gaussian_log_ratio, importance_nll, information_bounds, label_information, linear_units, mmd2_to_prior,
+from .information import (
+    Bounds, Estimate, _generator, _labels, _mean, codebook_use, data_eigenvalues, derangement, effective_beta,
+    fitted_kl, gaussian_curve, gaussian_log_ratio, importance_nll, information_bounds, label_information, linear_units,
+    mmd2_to_prior,
     read_labels, refitted_rate, some, total_correlation, two_sample_accuracy, unit_information)
 from .losses import kl_divergence
 from .metrics import kl_per_dim
@@ -39,8 +41,10 @@ class Code(NamedTuple):
     index: Tensor|None = None    # (batch, …) entries of a codebook
     shape: tuple = ()            # of one image's code, as the decoder has it
 
+# %% ../nbs/11_diagnosis.ipynb #3656631d
 SECOND = dict(logvar=lambda s: s, std=lambda s: 2*s.log(), var=lambda s: s.log())
 
+# %% ../nbs/11_diagnosis.ipynb #728f4f14
 def read_code(
     said,             # what `encode(x)` gave
     n:int,            # images in the batch
@@ -63,6 +67,7 @@ def read_code(
     flat = lambda t: t if t is None else (t.float() if t.is_floating_point() else t).detach().reshape(n, -1).cpu()
     return Code(flat(mu), flat(logvar), index if index is None else index.detach().cpu(), tuple(mu.shape[1:]))
 
+# %% ../nbs/11_diagnosis.ipynb #996f618f
 def _quantised(said):
     return (isinstance(said, (tuple, list)) and len(said) > 1 and all(isinstance(o, Tensor) for o in said[:2])
             and said[0].is_floating_point() and not said[1].is_floating_point() and said[1].dtype != torch.bool)
@@ -72,17 +77,18 @@ def squared(recon:Tensor, x:Tensor) -> Tensor:  # (batch, …) both → (batch,)
     "‖x − x′‖² for each image"
     return (recon - x).square().flatten(1).sum(1, dtype=torch.float64)
 
+# %% ../nbs/11_diagnosis.ipynb #b7e6f763
 def bernoulli(recon:Tensor, x:Tensor) -> Tensor:  # (batch, …) both → (batch,)
     "Cross-entropy of each image in nats, both between 0 and 1"
     for name, t in dict(images=x, recon=recon).items():
         if not (t.min() >= 0 and t.max() <= 1):
-            raise ValueError(f'`{name}` should lie in [0, 1] under a Bernoulli likelihood, got {t.min():g} to {t.max():g}'
+            raise ValueError(f'`{name}` should lie in [0, 1] under a Bernoulli likelihood, '
+                             f'got {t.min():g} to {t.max():g}'
                              + ' (logits? decode should end in a sigmoid)' * (name == 'recon'))
     return nn.functional.binary_cross_entropy(recon, x, reduction='none').flatten(1).sum(1, dtype=torch.float64)
 
-LIKELIHOODS = dict(squared=squared, bernoulli=bernoulli)
-
 # %% ../nbs/11_diagnosis.ipynb #59e77323
+LIKELIHOODS = dict(squared=squared, bernoulli=bernoulli)
 RECON_NAMES = 'reconstruction', 'recon', 'sample', 'x_hat', 'recon_x'
 
 class _Subject:
@@ -92,7 +98,8 @@ class _Subject:
         self._encode, self._decode = pick(encode, 'encode', 'encoder'), pick(decode, 'decode', 'decoder')
         self._nll = pick(nll, 'nll')
         if not self._encode or not (self._decode or self._nll):
-            raise ValueError('`model` should have encode(x) and decode(z) (or nll(z, x)); or pass encode=… and decode=… as functions')
+            raise ValueError('`model` should have encode(x) and decode(z) (or nll(z, x)); '
+                             'or pass encode=… and decode=… as functions')
         if not callable(likelihood): check_choice('likelihood', likelihood, LIKELIHOODS)
         self.score = LIKELIHOODS.get(likelihood, likelihood) if isinstance(likelihood, str) else likelihood
         given = likelihood if isinstance(likelihood, str) else getattr(likelihood, '__name__', 'a function')
@@ -103,7 +110,10 @@ class _Subject:
         self.like = {} if p is None else dict(device=p.device, dtype=p.dtype)
         self.modes, self.bar = evaluating(*nets), None
 
-    def put(self, t): return t.to(self.like.get('device', t.device), self.like.get('dtype', t.dtype) if t.is_floating_point() else t.dtype)
+    def put(self, t):
+        "On the model's device, floats in its precision"
+        device, dtype = self.like.get('device', t.device), self.like.get('dtype', t.dtype)
+        return t.to(device, dtype if t.is_floating_point() else t.dtype)
     def tick(self, n): self.bar and self.bar.update(n)
 
 # %% ../nbs/11_diagnosis.ipynb #e5a0a514
@@ -133,7 +143,8 @@ def _error(self, z, x):
         who = '`nll`' if self._nll else '`likelihood`'
         raise ValueError(f'{who} should give ({len(x)},) nats, one an image, got {tuple(getattr(nats, "shape", ()))}')
     nats = nats.detach().double().cpu()
-    if not nats.isfinite().all(): raise ValueError(f'the error should be finite, but is {nats[~nats.isfinite()][0]} for an image')
+    bad = nats[~nats.isfinite()]
+    if len(bad): raise ValueError(f'the error should be finite, but is {bad[0]} for an image')
     return nats
 
 def _scored(self, recon, x):
@@ -142,8 +153,10 @@ def _scored(self, recon, x):
         return -recon.log_prob(self.put(x)).reshape(len(x), -1).sum(1)
     recon = recon.detach().float().cpu()
     if recon.ndim == 2 and recon.shape == x.flatten(1).shape: recon = recon.view(x.shape)
-    if recon.shape != x.shape: raise ValueError(f'`decode` should give {tuple(x.shape)}, as the images, got {tuple(recon.shape)}')
-    if not x.is_floating_point(): raise ValueError('`images` are whole numbers: give the model a method nll(z, x), or pass floats')
+    if recon.shape != x.shape:
+        raise ValueError(f'`decode` should give {tuple(x.shape)}, as the images, got {tuple(recon.shape)}')
+    if not x.is_floating_point():
+        raise ValueError('`images` are whole numbers: give the model a method nll(z, x), or pass floats')
     return self.score(recon, x.float())
 
 _Subject.code, _Subject.recon, _Subject.error, _Subject._scored = _code, _recon, _error, _scored
@@ -154,7 +167,8 @@ def _ceil(n, m): return -(-n // m)
 def _data_blocks(images, labels):
     "Blocks of x on the CPU, checked, and the labels; how many images there are, if that is known"
     if images is None: raise ValueError('`images` should be a tensor, an array, a Dataset or a DataLoader, got None')
-    if isinstance(images, (tuple, list)) and len(images) == 2 and getattr(images[1], 'ndim', 0) == 1: images = InMemory(*images)
+    pair = isinstance(images, (tuple, list)) and len(images) == 2
+    if pair and getattr(images[1], 'ndim', 0) == 1: images = InMemory(*images)
     if isinstance(images, InMemory): images, labels = images.x, images.y if labels is None else labels
     if isinstance(images, (Tensor, np.ndarray)):
         x = as_tensor('images', images).detach()
@@ -182,13 +196,16 @@ def _look(subject, images, labels, most, seed, noise=0.):
         x, y = block if isinstance(block, tuple) else (block, None)
         code = subject.code(x)
         _check_code(code, i, seen)
-        z = code.mu if code.logvar is None else code.mu + (code.logvar/2).exp() * torch.randn(code.mu.shape, generator=g)
+        z = code.mu
+        if code.logvar is not None: z = z + (code.logvar/2).exp() * torch.randn(z.shape, generator=g)
         parts.append((code.mu, code.logvar, z, code.index, subject.error(z, x))), ys.append(y)
-        keys, kept = torch.cat([keys, torch.rand(len(x), generator=g)]), torch.cat([kept, torch.arange(seen, seen + len(x))])
+        keys = torch.cat([keys, torch.rand(len(x), generator=g)])
+        kept = torch.cat([kept, torch.arange(seen, seen + len(x))])
         x_kept, seen = x if x_kept is None else torch.cat([x_kept, x]), seen + len(x)
         best = keys.topk(min(len(keys), _room(x, most)), largest=False).indices.sort().values
         keys, kept, x_kept = keys[best], kept[best], x_kept[best]
-    if seen < 2: raise ValueError(f'`images` should hold 2 or more: what a code tells is which of them it was; got {seen}')
+    if seen < 2:
+        raise ValueError(f'`images` should hold 2 or more: what a code tells is which of them it was; got {seen}')
     if labels is None and all(y is not None for y in ys): labels = torch.cat(ys)
     whole = [None if p[0] is None else torch.cat(p) for p in zip(*parts)]
     return _Seen(*whole, None if labels is None else _labels(labels, seen), kept, x_kept)
@@ -199,7 +216,8 @@ def _check_code(code, i, start):
     for name, t in dict(mu=code.mu, logvar=code.logvar).items():
         if t is None or not t.is_floating_point() or t.isfinite().all(): continue
         row, unit = (~t.isfinite()).nonzero()[0].tolist()
-        raise ValueError(f'`encode` gives {name} = {t[row, unit]} for image {start + row} (batch {i}), unit z{unit + 1}')
+        raise ValueError(f'`encode` gives {name} = {t[row, unit]} for image {start + row} (batch {i}), '
+                         f'unit z{unit + 1}')
 
 # %% ../nbs/11_diagnosis.ipynb #e7b60525
 def replace_units(
@@ -223,6 +241,7 @@ class Exchange(NamedTuple):
     units: list       # one unit from another image − own, an `Estimate` each, None where it was not tried
     images: int
 
+# %% ../nbs/11_diagnosis.ipynb #f20b3e05
 def exchange(
     error,            # (z, x) → (batch,) nats
     z:Tensor,         # (n, latent) samples of the codes
@@ -245,7 +264,8 @@ def exchange(
         mixed = replace_units(z, columns, partner)[some_rows]
         units.append(_mean(score(mixed, x[some_rows]) - own[some_rows], "another image's unit − own"))
     mean = own if mu is None else score(mu, x)
-    return Exchange(_mean(own), _mean(mean), _mean(other), _mean(score(prior, x)), _mean(other - own, "another image's z − own"), units, n)
+    worth = _mean(other - own, "another image's z − own")
+    return Exchange(_mean(own), _mean(mean), _mean(other), _mean(score(prior, x)), worth, units, n)
 
 # %% ../nbs/11_diagnosis.ipynb #20f39bd3
 class Thresholds(NamedTuple):
@@ -260,7 +280,7 @@ class Thresholds(NamedTuple):
     active: float = .01          # variance of μ from which a unit is called active (Burda et al. 2015) …
     uncertain: float = .1        # … and up to which that is uncertain; both are shown and decide nothing
     no_noise: float = .01        # σ over the spread of μ below which a unit's noise is gone
-    accuracy: float = 75.        # per cent, of the classifier between codes and prior, from which the prior does not fit
+    accuracy: float = 75.        # per cent of a classifier between codes and prior, from which the prior does not fit
     mmd2: float = .05            # MMD² from which the prior does not fit
     dead: float = .5             # share of a codebook's entries that may be unused
     fewest: int = 100            # images for a verdict
@@ -316,7 +336,8 @@ def _misfit(p, t):
     if p is None: return ''
     told = p['accuracy'] is not None and p['accuracy'] - 2*p['accuracy_err'] > t.accuracy
     far = p['mmd2'] - 2*p['mmd2_err'] > t.mmd2
-    said = [f"a classifier tells codes from N(0, I) in {p['accuracy']:.0f} % of cases"]*told + [f"MMD² is {p['mmd2']:.3f}"]*far
+    tells = f"a classifier tells codes from N(0, I) in {p['accuracy'] or 0:.0f} % of cases"
+    said = [tells]*told + [f"MMD² is {p['mmd2']:.3f}"]*far
     return ' and '.join(said)
 
 def _noiseless(d, t):
@@ -327,11 +348,16 @@ def _noiseless(d, t):
 # %% ../nbs/11_diagnosis.ipynb #ded425d2
 KINDS = {
     'no collapse':        'Nothing. To see what a unit does, decode it alone.',
-    'partly collapsed':   'Where a linear VAE would keep more: a smaller β, or one that grows from 0, or free bits. Else a smaller code.',
-    'collapsed':          'Look at the effective β. Then a smaller one, or one that grows from 0; free bits; a weaker decoder.',
-    'codes are not used': 'A weaker decoder, or z in each of its layers. A term that only pushes codes from the prior buys no use of them.',
-    'prior mismatch':     'Sample from a Gaussian or a mixture fitted to the codes; or train with an MMD² to the prior, or a larger β.',
-    'autoencoder':        'If samples are wanted: a KL in nats, β = 1, or the log-variance term kl. Else it is one by choice, and fine.',
+    'partly collapsed':   'Where a linear VAE would keep more: a smaller β, or one that grows from 0, or free bits. '
+                          'Else a smaller code.',
+    'collapsed':          'Look at the effective β. Then a smaller one, or one that grows from 0; free bits; '
+                          'a weaker decoder.',
+    'codes are not used': 'A weaker decoder, or z in each of its layers. '
+                          'A term that only pushes codes from the prior buys no use of them.',
+    'prior mismatch':     'Sample from a Gaussian or a mixture fitted to the codes; '
+                          'or train with an MMD² to the prior, or a larger β.',
+    'autoencoder':        'If samples are wanted: a KL in nats, β = 1, or the log-variance term kl. '
+                          'Else it is one by choice, and fine.',
     'undecided':          'More images.'}
 
 # %% ../nbs/11_diagnosis.ipynb #78893018
@@ -340,12 +366,15 @@ def _judge(d, t):
     if d['images'] < t.fewest: return 'undecided', _too_few(d['images'], t)
     if d['codebook']: return _judge_discrete(d, t)
     (carries, limit), used, e, i = _carries(d, t), _used(d, t), d['exchange'], d['information']
-    most = 'nothing' if d['deterministic'] else f"at most {_most(i):.1g} nats" if _most(i) < limit else f"about {max(i['low'], 0):.2g} nats"
+    most = f"at most {_most(i):.1g} nats" if _most(i) < limit else f"about {max(i['low'], 0):.2g} nats"
+    if d['deterministic']: most = 'nothing'
     change = _change(e)
     if carries == 'nothing':
         kl = d['rate']['kl'] if d['rate'] else 0
-        if kl < limit: return 'collapsed', f"the codes carry {most}, and their KL is {kl:.2g}: the posterior has collapsed; {change}"
-        return 'codes are not used', f"the KL is {kl:.3g} nats, and yet the codes carry {most} about the image; {change}"
+        small = f"the codes carry {most}, and their KL is {kl:.2g}: the posterior has collapsed; {change}"
+        if kl < limit: return 'collapsed', small
+        said = f"the KL is {kl:.3g} nats, and yet the codes carry {most} about the image; {change}"
+        return 'codes are not used', said
     if used is False: return 'codes are not used', f"the codes carry {_said(i)}, but the decoder ignores them: {change}"
     for need, what in (carries, 'the information'), (used, 'the exchange of codes'):
         if need not in ('something', True): return 'undecided', _too_near(what, need)
@@ -355,7 +384,9 @@ def _too_few(n, t): return f"{_plural(n, 'image')} are too few for a verdict: at
 def _too_near(what, need): return f"{what} is too near its limit to say: about {need:,} images are needed"
 def _change(e): return f"another image's code changes the error by {Estimate(e['worth'], e['worth_err'])} nats"
 def _most(i): return max(0., min(v for v in (i['high'], i['low'] + 2*(i['low_err'] or 0)) if v is not None))
-def _said(i): return f"{i['low']:.2f} nats or more" if i['at_ceiling'] or i['high'] is None else f"{i['low']:.2f} to {i['high']:.2f} nats"
+def _said(i):
+    if i['at_ceiling'] or i['high'] is None: return f"{i['low']:.2f} nats or more"
+    return f"{i['low']:.2f} to {i['high']:.2f} nats"
 
 # %% ../nbs/11_diagnosis.ipynb #1f77ec05
 def _parts(units):
@@ -374,9 +405,11 @@ def _judge_units(d, t, change):
     if _noiseless(d, t):
         why = 'it has none' if d['deterministic'] else f"σ is below {t.no_noise:.0%} of the spread of μ"
         return 'autoencoder', '; '.join([f"the codes have no noise left ({why}): an autoencoder", uses, *parts]) + rest
-    if off: return 'partly collapsed', '; '.join([*parts, f"the codes as a whole carry {_said(d['information'])}"]) + rest
-    if misfit: return 'prior mismatch', '; '.join([f"the codes are used, but the prior does not fit them: {misfit}", uses, *parts])
-    return 'no collapse', '; '.join([f"the codes carry {_said(d['information'])}, and {uses}", *(parts or ["every unit is used"])])
+    carry = f"carry {_said(d['information'])}"
+    if off: return 'partly collapsed', '; '.join([*parts, f"the codes as a whole {carry}"]) + rest
+    no_fit = f"the codes are used, but the prior does not fit them: {misfit}"
+    if misfit: return 'prior mismatch', '; '.join([no_fit, uses, *parts])
+    return 'no collapse', '; '.join([f"the codes {carry}, and {uses}", *(parts or ["every unit is used"])])
 
 def _judge_discrete(d, t):
     c, used, i = d['codebook'], _used(d, t), d['information']
@@ -432,7 +465,8 @@ def _rate(seen, subject, samples, seed, beta):
     if seen.logvar is None: return None
     kl = _mean(kl_divergence(seen.mu.double(), seen.logvar.double()), 'closed form')
     fitted, place = _fitted(refitted_rate, seen.mu, seen.logvar), _fitted(fitted_kl, seen.mu, seen.logvar)
-    out = _flat(kl=kl, distortion=distortion) | dict(elbo=-kl.value - distortion.value, effective_beta=beta, prior_place=place)
+    out = _flat(kl=kl, distortion=distortion)
+    out |= dict(elbo=-kl.value - distortion.value, effective_beta=beta, prior_place=place)
     out |= _flat(refitted=fitted or Estimate(math.nan, math.nan, 'Gaussian fitted to the codes'))
     rows = some(len(seen.kept), 200, seed)
     mu, logvar, x, g = seen.mu[seen.kept[rows]], seen.logvar[seen.kept[rows]], seen.x[rows], _generator(seed + 2)
@@ -447,11 +481,13 @@ def _prior(seen, seed):
     if seen.index is not None: return None
     z = seen.z[some(len(seen.z), 5000, seed)]
     m = mmd2_to_prior(z)
-    out = dict(mmd2=m.value, mmd2_err=m.err, mmd2_ceiling=m.ceiling, mmd2_saturated=m.saturated, bandwidth=m.bandwidth, mmd2_by=m.by)
+    out = dict(mmd2=m.value, mmd2_err=m.err, mmd2_ceiling=m.ceiling, mmd2_saturated=m.saturated)
+    out |= dict(bandwidth=m.bandwidth, mmd2_by=m.by)
     out |= _flat(accuracy=two_sample_accuracy(z, seed=seed) if len(z) >= 10 else Estimate(math.nan, math.nan, ''))
     tc = _fitted(total_correlation, seen.z)
     noise = torch.zeros_like(seen.mu) - 600 if seen.logvar is None else seen.logvar
-    return out | dict(gaussian_kl=_fitted(fitted_kl, seen.mu, noise)) | _flat(total_correlation=tc or Estimate(math.nan, math.nan, ''))
+    out |= dict(gaussian_kl=_fitted(fitted_kl, seen.mu, noise))
+    return out | _flat(total_correlation=tc or Estimate(math.nan, math.nan, ''))
 
 # %% ../nbs/11_diagnosis.ipynb #71429edf
 def _noise(logvar, sigma, spread, t):
@@ -464,14 +500,16 @@ def _units(seen, worth, t, seed, names):
     "A dict for each unit, with its state"
     mu, logvar, rows = seen.mu, seen.logvar, some(len(seen.mu), 60_000, seed)
     numbers, noisy = seen.index is not None, logvar is not None
-    bounds = unit_information(mu[rows], logvar[rows], seed) if noisy else _place_information(seen, len(names)) if numbers else None
+    bounds = unit_information(mu[rows], logvar[rows], seed) if noisy else None
+    if numbers: bounds = _place_information(seen, len(names))
     kl, variance = kl_per_dim(mu.double(), logvar.double()) if noisy else None, None if numbers else mu.double().var(0)
     units = []
     for j, (name, w) in enumerate(zip(names, worth)):
         b, u = bounds[j] if bounds else None, dict(unit=name)
         u |= dict(information=b and b.low.value, information_err=b and b.low.err, information_high=b and b.high.value)
         u |= dict(kl=kl[j].item() if noisy else None, worth=w and w.value, worth_err=w and w.err)
-        u |= _spread(mu[:, j], logvar[:, j] if noisy else None, variance[j].item(), t) if not numbers else dict(variance=None, noise='none')
+        if numbers: u |= dict(variance=None, noise='none')
+        else: u |= _spread(mu[:, j], logvar[:, j] if noisy else None, variance[j].item(), t)
         units.append(u)
     return units
 
@@ -493,7 +531,8 @@ def _groups(subject, seen, most=256):
     if seen.index is None or seen.index is seen.mu or not seen.mu.is_floating_point(): columns = [[j] for j in range(d)]
     else:  # vectors of a codebook: a place is a unit
         places = max(1, seen.index[0].numel())
-        first = seen.index.shape[1:] == tuple(subject.shape[:seen.index.ndim - 1])  # (places, vector), else (vector, places)
+        first = seen.index.shape[1:] == tuple(subject.shape[:seen.index.ndim - 1])
+        # (places, vector) if `first`, else (vector, places)
         grid = torch.arange(d).view(places, -1) if first else torch.arange(d).view(-1, places).T
         columns = [c.tolist() for c in grid]
     names = [f"{'place ' if seen.index is not None else 'z'}{j + 1}" for j in range(len(columns))]
@@ -538,11 +577,13 @@ def diagnose(
     subject = _Subject(model, encode, decode, nll, likelihood, second)
     name = name or (type(model).__name__ if model is not None else getattr(encode, '__name__', 'a model'))
     devices = [d] if (d := subject.like.get('device')) is not None and d.type == 'cuda' else []
-    with subject.modes, torch.no_grad(), torch.random.fork_rng(devices), _progress(subject, images, most, samples, progress):
+    bar = _progress(subject, images, most, samples, progress)
+    with subject.modes, torch.no_grad(), torch.random.fork_rng(devices), bar:
         seen = _look(subject, images, labels, most, seed)
         judged = None if quality is None or quality is False else _quality(subject, seen, quality, seed)
         return _report(subject, seen, t, name, samples, seed, dict(beta=beta, recon=recon, kl=kl), judged)
 
+# %% ../nbs/11_diagnosis.ipynb #9e624f69
 def _thresholds(given):
     unknown = sorted(set(given) - set(Thresholds._fields))
     if unknown: raise TypeError(f"diagnose() got an unexpected keyword argument {unknown[0]!r}")
@@ -556,22 +597,26 @@ def _progress(subject, images, most, samples, on):
     if isinstance(images, (tuple, list)) and len(images) == 2: n = len(images[0])
     kept = min(n, most)
     total = 3*n + 4*kept + samples*min(kept, 200) + 10*min(kept, 1000)
-    subject.bar = tqdm(total=total, desc='images through the model', unit='', unit_scale=True, delay=2, leave=False, disable=not on)
+    subject.bar = tqdm(total=total, desc='images through the model', unit='', unit_scale=True, delay=2, leave=False,
+                       disable=not on)
     return subject.bar
 
 def _report(subject, seen, t, name, samples, seed, weights, judged):
     "Everything that is measured, judged"
     names, columns = _groups(subject, seen)
     tried = sum(c is not None for c in columns)
-    if subject.bar is not None and subject.bar.total: subject.bar.total += (tried - 10) * min(len(seen.kept), _per_unit(tried))
+    if subject.bar is not None and subject.bar.total:
+        subject.bar.total += (tried - 10) * min(len(seen.kept), _per_unit(tried))
     z, mu, pixels = seen.z[seen.kept], seen.mu[seen.kept], seen.x[0].numel()
     e = exchange(subject.error, z, seen.x, mu, _prior_sample(seen, z, columns, seed), columns, _per_unit(tried), seed)
-    beta = None if weights['beta'] is None else effective_beta(weights['beta'], pixels, len(names), weights['recon'], weights['kl'])
+    beta = weights.pop('beta')
+    if beta is not None: beta = effective_beta(beta, pixels, len(names), **weights)
     d = dict(model=name, images=len(seen.mu), shape=list(seen.x.shape[1:]), code=list(subject.shape), seed=seed,
              deterministic=seen.logvar is None and seen.index is None, likelihood=_likelihood(subject, pixels))
     d['information'] = _information(seen, seed)
     d['exchange'] = _flat(own=e.own, mean=e.mean, other=e.other, prior=e.prior, worth=e.worth) | dict(images=e.images)
-    d |= dict(rate=_rate(seen, subject, samples, seed, beta), distortion=_mean(seen.own).value, units=_units(seen, e.units, t, seed, names))
+    d |= dict(rate=_rate(seen, subject, samples, seed, beta), distortion=_mean(seen.own).value)
+    d['units'] = _units(seen, e.units, t, seed, names)
     d['linear'] = _linear(subject, seen, beta, seed)
     d |= dict(prior=_prior(seen, seed), codebook=_codebook(seen), labels=_read(seen, d['units'], seed))
     d['quality'] = judged
@@ -612,7 +657,8 @@ def _linear(subject, seen, beta, seed):
     if subject.name != 'squared' or not seen.x.is_floating_point(): return None
     lam = data_eigenvalues(seen.x, seed=seed)
     if not lam[0] > 0: return None
-    return dict(units=linear_units(lam, 1. if beta is None else beta), beta=1. if beta is None else beta, noise=.5, eigenvalues=lam[:200])
+    beta = 1. if beta is None else beta
+    return dict(units=linear_units(lam, beta), beta=beta, noise=.5, eigenvalues=lam[:200])
 
 def _codebook(seen):
     if seen.index is None: return None
@@ -634,11 +680,14 @@ def _notes(d, t, seen):
     "What else a reader should know"
     notes = []
     if d['information']['at_ceiling'] and seen.logvar is not None:
-        notes.append(f"The lower bound is at its ceiling, ln {d['images']} = {d['information']['ceiling']:.2f}: the codes may carry more.")
+        ceiling = f"ln {d['images']} = {d['information']['ceiling']:.2f}"
+        notes.append(f"The lower bound is at its ceiling, {ceiling}: the codes may carry more.")
     if d['images'] > len(seen.kept):
-        notes.append(f"The exchange of codes used {len(seen.kept)} of the images, drawn at random with seed {d['seed']}.")
+        notes.append(f"The exchange of codes used {len(seen.kept)} of the images, "
+                     f"drawn at random with seed {d['seed']}.")
     if len(d['code']) > 1 and not d['codebook']:
-        notes.append(f"The code of an image has the shape {tuple(d['code'])}; it was flattened, and a unit is one of its numbers.")
+        notes.append(f"The code of an image has the shape {tuple(d['code'])}; it was flattened, "
+                     "and a unit is one of its numbers.")
     tried = sum(u['worth'] is not None for u in d['units'])
     if tried < len(d['units']):
         notes.append(f"Of {len(d['units'])} units the {tried} with the largest variance were exchanged one at a time.")
@@ -681,7 +730,8 @@ def _pictures(subject, seen, seed, n=8):
     rows = seen.kept[:n]
     z, low, high = seen.z[rows], min(0., x.min().item()), max(1., x.max().item())
     prior = torch.randn(z.shape, generator=_generator(seed + 3)) if seen.index is None else None
-    strips = {'images': None, 'from the mean': seen.mu[rows], 'from a sample': z, "from the next one's code": z.roll(-1, 0)}
+    strips = {'images': None, 'from the mean': seen.mu[rows], 'from a sample': z,
+              "from the next one's code": z.roll(-1, 0)}
     strips['from the prior'] = prior
     for k, codes in strips.items():
         if k != 'images' and codes is None or k == 'from the mean' and seen.logvar is None: continue
@@ -690,21 +740,26 @@ def _pictures(subject, seen, seed, n=8):
 
 # %% ../nbs/11_diagnosis.ipynb #c5b9f1f8
 def _num(v, digits=3): return '–' if v is None else f'{v:.{digits}g}' if abs(v) < 1e4 else f'{v:.2e}'
-def _pm(d, k): return '–' if d.get(k) is None else _num(d[k]) if not d.get(f'{k}_err') else f"{_num(d[k])} ± {_num(d[f'{k}_err'], 1)}"
+def _pm(d, k):
+    if d.get(k) is None: return '–'
+    return _num(d[k]) + (f" ± {_num(d[f'{k}_err'], 1)}" if d.get(f'{k}_err') else '')
 
-WHOSE = dict(own='with its own code', mean='with its mean', other="with another image's", prior='with one from the prior')
+WHOSE = dict(own='with its own code', mean='with its mean', other="with another image's",
+             prior='with one from the prior')
 
 def _rows(d):
     "Group, name, value and remark of every number of the report"
     i, e, r, p, lin, c = (d[k] for k in ('information', 'exchange', 'rate', 'prior', 'linear', 'codebook'))
-    yield 'information', 'at least', f"{_pm(i, 'low')} nats", i['low_by'] + (', at its ceiling' if i['at_ceiling'] else '')
+    ceiling = ', at its ceiling' if i['at_ceiling'] else ''
+    yield 'information', 'at least', f"{_pm(i, 'low')} nats", i['low_by'] + ceiling
     yield 'information', 'at most', '–' if i['high'] is None else f"{_pm(i, 'high')} nats", i['high_by']
     yield 'information', 'ceiling', f"{_num(i['ceiling'])} nats", f"ln {d['images']:,}"
     for k, name in WHOSE.items():
         yield 'error', name, f"{_pm(e, k)} nats", d['likelihood']['words'] if k == 'own' else ''
     yield 'error', 'worth of the code', f"{_pm(e, 'worth')} nats", "another's − own, image by image"
     if r: yield from _rate_rows(d, r)
-    if lin: yield 'linear VAE', 'would keep', _plural(lin['units'], 'unit'), f"β = {_num(lin['beta'])}, noise ½ (Lucas et al. 2019)"
+    if lin: yield ('linear VAE', 'would keep', _plural(lin['units'], 'unit'),
+                   f"β = {_num(lin['beta'])}, noise ½ (Lucas et al. 2019)")
     if p:
         yield ('prior', 'MMD²', f"{p['mmd2']:.4f} ± {_num(p['mmd2_err'], 1)}",
                f"{p['mmd2_by']}; at most {p['mmd2_ceiling']:.2f}" + ', saturated'*p['mmd2_saturated'])
@@ -714,25 +769,33 @@ def _rows(d):
     if q := d['quality']: yield from _quality_rows(q)
     if c: yield 'codebook', 'perplexity', _num(c['perplexity']), f"{c['dead']} of {c['entries']} entries never used"
     for on, readers in (d['labels'] or {}).items():
-        for v in readers.values(): yield 'labels', f"read off {'μ' if on == 'mu' else 'z'}", f"{_pm(v, 'value')} %", v['value_by']
+        name = f"read off {'μ' if on == 'mu' else 'z'}"
+        for v in readers.values(): yield 'labels', name, f"{_pm(v, 'value')} %", v['value_by']
 
-QUALITY = dict(fid='FID', kid='KID', precision='precision', recall='recall', distance='nearest training image', copies='copies')
+QUALITY = dict(fid='FID', kid='KID', precision='precision', recall='recall', distance='nearest training image',
+               copies='copies')
 
 def _quality_rows(q):
     for k, name in QUALITY.items():
-        if k in q['samples']: yield 'samples', name, _pm(q['samples'], k), f"real images {_pm(q['images'], k)}; {q['samples'][f'{k}_by']}"
+        if k not in q['samples']: continue
+        yield 'samples', name, _pm(q['samples'], k), f"real images {_pm(q['images'], k)}; {q['samples'][f'{k}_by']}"
 
 def _rate_rows(d, r):
     yield 'rate', 'KL', f"{_pm(r, 'kl')} nats", r['kl_by']
-    yield 'rate', 'refitted', f"{_pm(r, 'refitted')} nats", f"{r['refitted_by']}; the other {_num(r['prior_place'])} are the prior's place"
+    place = f"the other {_num(r['prior_place'])} are the prior's place"
+    yield 'rate', 'refitted', f"{_pm(r, 'refitted')} nats", f"{r['refitted_by']}; {place}"
     yield 'rate', 'distortion', f"{_pm(r, 'distortion')} nats", d['likelihood']['words']
-    constant = f", both without {_num(d['likelihood']['constant'])} nats of constant" if d['likelihood']['constant'] else ''
+    constant = d['likelihood']['constant']
+    constant = f', both without {_num(constant)} nats of constant' if constant else ''
     yield 'rate', 'ELBO', f"{_num(r['elbo'], 4)} nats", '−KL − distortion' + constant
-    yield 'rate', '−ln p(x), at most', f"{_pm(r, 'nll')} nats", f"{r['nll_by']}, of which {_num(r['ess'])} count; {r['nll_images']} images"
-    if r['effective_beta'] is not None: yield 'rate', 'effective β', _num(r['effective_beta']), 'beside a summed error and a KL in nats'
+    by = f"{r['nll_by']}, of which {_num(r['ess'])} count; {r['nll_images']} images"
+    yield 'rate', '−ln p(x), at most', f"{_pm(r, 'nll')} nats", by
+    beta = r['effective_beta']
+    if beta is not None: yield 'rate', 'effective β', _num(beta), 'beside a summed error and a KL in nats'
 
 # %% ../nbs/11_diagnosis.ipynb #03f0e56f
-COLUMNS = dict(unit='unit', information='information', kl='KL', worth='worth', variance='var μ', sigma='mean σ', label_information='label',
+COLUMNS = dict(unit='unit', information='information', kl='KL', worth='worth', variance='var μ', sigma='mean σ',
+               label_information='label',
                state='state')
 
 def _unit_cells(u):
@@ -740,7 +803,8 @@ def _unit_cells(u):
     return {k: u[k] if k == 'unit' else u[k] + why if k == 'state' else _pm(u, k) for k in COLUMNS if k in u}
 
 def _subject_line(d):
-    return f"{d['model']}: {d['images']:,} images of {'×'.join(map(str, d['shape']))}, {_plural(len(d['units']), 'unit')}, seed {d['seed']}"
+    shape = '×'.join(map(str, d['shape']))
+    return f"{d['model']}: {d['images']:,} images of {shape}, {_plural(len(d['units']), 'unit')}, seed {d['seed']}"
 
 def _terminal(d, most=40):
     "The report as text"
@@ -759,10 +823,12 @@ def _terminal(d, most=40):
 
 # %% ../nbs/11_diagnosis.ipynb #f4bed9b7
 def _svg(w, h, *parts, label=''):
-    return (f'<svg viewBox="0 0 {w} {h}" role="img" aria-label="{html.escape(label)}" style="width:100%;max-width:{w}px" font-size="11" '
+    return (f'<svg viewBox="0 0 {w} {h}" role="img" aria-label="{html.escape(label)}" '
+            f'style="width:100%;max-width:{w}px" font-size="11" '
             f'font-family="system-ui,sans-serif" fill="currentColor">' + ''.join(parts) + '</svg>')
 
-def _text(x, y, s, anchor='start'): return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{html.escape(str(s))}</text>'
+def _text(x, y, s, anchor='start'):
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{html.escape(str(s))}</text>'
 def _rect(x, y, w, h, color, title=''):
     size = f'width="{max(w, 0):.1f}" height="{max(h, 0):.1f}"'
     return f'<rect x="{x:.1f}" y="{y:.1f}" {size} fill="{color}"><title>{html.escape(title)}</title></rect>'
@@ -772,15 +838,18 @@ BLUE, ORANGE, GREEN, GREY = '#1F86C8', '#D55E00', '#009E73', '#888'
 def _unit_bars(d, most=30):
     "Worth, information and KL of each unit, the most valuable first"
     units = sorted(d['units'], key=lambda u: -(u['worth'] or 0))[:most]
-    keys = [(k, c) for k, c in (('worth', GREEN), ('information', BLUE), ('kl', ORANGE)) if any(u[k] is not None for u in units)]
+    colors = dict(worth=GREEN, information=BLUE, kl=ORANGE)
+    keys = [(k, c) for k, c in colors.items() if any(u[k] is not None for u in units)]
     names, parts, row = dict(worth='worth', information='information', kl='KL'), [], 9*len(keys) + 7
     tops = {k: max([u[k] or 0 for u in units] + [1e-9]) for k, _ in keys}
     for n, (k, c) in enumerate(keys):
         parts += [_rect(70 + 150*n, 2, 10, 10, c), _text(84 + 150*n, 11, f'{names[k]}, to {tops[k]:.3g} nats')]
     for y, u in enumerate(units):
-        parts.append(_text(64, 22 + y*row + 4.5*len(keys) + 4, u['unit'] + dict(on='', off=' ○', uncertain=' ?')[u['state']], 'end'))
+        mark = dict(on='', off=' ○', uncertain=' ?')[u['state']]
+        parts.append(_text(64, 22 + y*row + 4.5*len(keys) + 4, u['unit'] + mark, 'end'))
         for n, (k, c) in enumerate(keys):
-            parts.append(_rect(70, 22 + y*row + 9*n, 400*max(u[k] or 0, 0)/tops[k], 8, c, f"{u['unit']}: {names[k]} {_pm(u, k)} nats"))
+            long, said = 400*max(u[k] or 0, 0)/tops[k], f"{u['unit']}: {names[k]} {_pm(u, k)} nats"
+            parts.append(_rect(70, 22 + y*row + 9*n, long, 8, c, said))
     return _svg(500, 26 + row*len(units), *parts, label='what each unit is worth, carries and costs')
 
 def _error_bars(d):
@@ -799,7 +868,9 @@ def _axes(w, h, x1, y1, xlabel, ylabel):
     X, Y = lambda x: 50 + (w - 65)*x/x1, lambda y: h - 34 - (h - 46)*y/y1
     parts = [f'<path d="M50 8V{h - 34}H{w - 12}" fill="none" stroke="{GREY}"/>', _text(w/2, h - 4, xlabel, 'middle'),
              f'<text transform="translate(12 {h/2}) rotate(-90)" text-anchor="middle">{html.escape(ylabel)}</text>']
-    for f in 0, .5, 1: parts += [_text(X(x1*f), h - 20, _num(x1*f, 2), 'middle'), _text(46, Y(y1*f) + 4, _num(y1*f, 2), 'end')]
+    for f in 0, .5, 1:
+        parts.append(_text(X(x1*f), h - 20, _num(x1*f, 2), 'middle'))
+        parts.append(_text(46, Y(y1*f) + 4, _num(y1*f, 2), 'end'))
     return X, Y, parts
 
 def _path(points, color, dash=''):
@@ -816,7 +887,9 @@ def _plane(d):
     X, Y, parts = _axes(500, 260, most, top, 'rate, nats', 'distortion, nats')
     parts.append(_path([(X(a), Y(b)) for a, b in zip(R, D) if a <= most], GREY, '4 3'))
     for rate, color, name in ((r['kl'], ORANGE, 'KL'), (refit, BLUE, 'refitted')):
-        if rate > most: parts.append(_text(480, Y(r['distortion']) - 10, f'KL {_num(rate)}, far to the right →', 'end')); continue
+        if rate > most:
+            parts.append(_text(480, Y(r['distortion']) - 10, f'KL {_num(rate)}, far to the right →', 'end'))
+            continue
         at = f'cx="{X(rate):.1f}" cy="{Y(r["distortion"]):.1f}"'
         parts += [f'<circle {at} r="5" fill="{color}"><title>{name}: {_num(rate)} nats</title></circle>']
     parts += [_rect(330, 10, 10, 10, ORANGE), _text(344, 19, 'under N(0, I)'), _rect(330, 26, 10, 10, BLUE)]
@@ -829,28 +902,33 @@ def _norm_plot(norms):
     w = top/len(a)
     steps = lambda h: [(X((n + k)*w), Y(v)) for n, v in enumerate(h) for k in (0, 1)]
     parts += [_path(steps(b), GREY), _path(steps(a), BLUE)]
-    return _svg(500, 200, *parts, _text(480, 18, 'codes (blue) and N(0, I) (grey)', 'end'), label='lengths of codes and of the prior')
+    parts.append(_text(480, 18, 'codes (blue) and N(0, I) (grey)', 'end'))
+    return _svg(500, 200, *parts, label='lengths of codes and of the prior')
 
 # %% ../nbs/11_diagnosis.ipynb #aa117053
 STYLE = '''.mv{max-width:46rem;margin:0 auto;line-height:1.45;overflow-wrap:anywhere}.mv .wide{overflow-x:auto}
-.mv h1{font-size:1.25rem;line-height:1.3;margin:.4em 0}.mv h2{font-size:1.05rem;margin:1.6em 0 .4em}.mv .soft{opacity:.75;font-size:.86rem}
+.mv h1{font-size:1.25rem;line-height:1.3;margin:.4em 0}.mv h2{font-size:1.05rem;margin:1.6em 0 .4em}
+.mv .soft{opacity:.75;font-size:.86rem}
 .mv .kind{display:inline-block;padding:.1em .6em;border-radius:1em;color:#fff;font-weight:600}.mv figure{margin:.5em 0}
 .mv table{border-collapse:collapse;font-size:.86rem;font-variant-numeric:tabular-nums}.mv tr{background:none}
 .mv td,.mv th{overflow-wrap:normal}.mv td:nth-child(-n+3){white-space:nowrap}.mv td:nth-child(4){min-width:9em}
 .mv td,.mv th{padding:.15em .7em .15em 0;text-align:left;vertical-align:top;border-bottom:1px solid #8883}
 .mv img{width:100%;max-width:34rem;image-rendering:pixelated;display:block}'''
-PAGE = ''':root{color-scheme:light dark}body{margin:0;padding:1rem;font-family:system-ui,sans-serif;background:#fff;color:#1b1b1b}
+PAGE = ''':root{color-scheme:light dark}
+body{margin:0;padding:1rem;font-family:system-ui,sans-serif;background:#fff;color:#1b1b1b}
 @media(prefers-color-scheme:dark){body{background:#141414;color:#e6e6e6}}'''
 SIGN = {'no collapse': '#00794f', 'undecided': '#666'}
 
 def _table(head, rows):
     cells = lambda tag, row: '<tr>' + ''.join(f'<{tag}>{html.escape(str(c))}</{tag}>' for c in row) + '</tr>'
-    return '<div class="wide"><table>' + (cells('th', head) if head else '') + ''.join(cells('td', r) for r in rows) + '</table></div>'
+    head = cells('th', head) if head else ''
+    return f'<div class="wide"><table>{head}' + ''.join(cells('td', r) for r in rows) + '</table></div>'
 
 def _body(d, pictures):
     "The report as HTML: the verdict first, then pictures, then every number"
     esc = html.escape
-    parts = [f'<div class="mv"><p class="kind" style="background:{SIGN.get(d["kind"], "#a33b00")}">{esc(d["kind"])}</p>',
+    color = SIGN.get(d['kind'], '#a33b00')
+    parts = [f'<div class="mv"><p class="kind" style="background:{color}">{esc(d["kind"])}</p>',
              f'<h1>{esc(d["verdict"][0].upper() + d["verdict"][1:])}.</h1><p><b>To try.</b> {esc(d["advice"])}</p>',
              f'<p class="soft">{esc(_subject_line(d))}; {esc(d["likelihood"]["words"])}</p>',
              '<h2>Units: worth, information, price</h2>', _unit_bars(d),
@@ -868,7 +946,8 @@ def _body(d, pictures):
     rows = list(_rows(d))
     numbers = _table(None, [(g if g != before else '', *r) for (g, *r), (before, *_) in zip(rows, [('',), *rows])])
     parts += ['<h2>Numbers</h2>', numbers, '<h2>Unit by unit</h2>', units]
-    return ''.join(parts + [f'<p class="soft">{esc(n)}</p>' for n in d['notes']] + ['<h2>Thresholds</h2>', limits, '</div>'])
+    parts += [f'<p class="soft">{esc(n)}</p>' for n in d['notes']]
+    return ''.join([*parts, '<h2>Thresholds</h2>', limits, '</div>'])
 
 # %% ../nbs/11_diagnosis.ipynb #30910178
 class Report:
@@ -885,8 +964,10 @@ class Report:
     def _repr_html_(self): return f'<style>{STYLE}</style>' + _body(self._numbers, self._pictures)
     def html(self, path=None):  # a file's name; None: only return the page
         "The page, in one file that needs no other, as text; written to `path`"
-        page = (f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
-                f'<title>{html.escape(self.kind)}: {html.escape(self._numbers["model"])}</title><style>{PAGE}{STYLE}</style>'
+        title = html.escape(f"{self.kind}: {self._numbers['model']}")
+        page = ('<!doctype html><html lang="en"><meta charset="utf-8">'
+                '<meta name="viewport" content="width=device-width,initial-scale=1">'
+                f'<title>{title}</title><style>{PAGE}{STYLE}</style>'
                 f'<body>{_body(self._numbers, self._pictures)}</body></html>')
         if path is not None: Path(path).expanduser().write_text(page, encoding='utf-8')
         return page
@@ -908,6 +989,7 @@ def judge_codes(
     for u in d['units']: u['state'], u['why'] = _state(u, None, t)
     return _judge_codes(d, t, kl)
 
+# %% ../nbs/11_diagnosis.ipynb #735d89d9
 def _judge_codes(d, t, kl):
     if d['images'] < t.fewest: return 'undecided', _too_few(d['images'], t)
     (carries, limit), parts = _carries(d, t), _parts(d['units'])

@@ -33,11 +33,12 @@ class FeatureNet(nn.Module):
     def forward(self, x): return self.body(x)
     def classify(self, x): return self.head(self.body(x))
 
-# %% ../nbs/31_samples.ipynb #50350a8b
+# %% ../nbs/31_samples.ipynb #cca30772
 def feature_net() -> FeatureNet:
     "The network that came with the package"
     net = FeatureNet()
-    net.load_state_dict({k: v.float() for k, v in load((files('muvae')/'nets'/'grey28.safetensors').read_bytes()).items()})
+    weights = load((files('muvae')/'nets'/'grey28.safetensors').read_bytes())
+    net.load_state_dict({k: v.float() for k, v in weights.items()})
     return net.eval()
 
 # %% ../nbs/31_samples.ipynb #83101713
@@ -60,9 +61,11 @@ def features(
     net = feature_net() if net is None else net
     with evaluating(net): return torch.cat([net(b.float().cpu()) for b in x.split(1000)]).double()
 
-# %% ../nbs/31_samples.ipynb #6f906e44
+# %% ../nbs/31_samples.ipynb #8979e11e
 def _torchmetrics():
-    try: from torchmetrics.image.fid import FrechetInceptionDistance; from torchmetrics.image.kid import KernelInceptionDistance
+    try:
+        from torchmetrics.image.fid import FrechetInceptionDistance
+        from torchmetrics.image.kid import KernelInceptionDistance
     except ImportError: raise ImportError("FID and KID need torchmetrics: pip install 'muvae[samples]'") from None
     return FrechetInceptionDistance, KernelInceptionDistance
 
@@ -78,10 +81,11 @@ def _two(x, y):
     "Both sets of features, checked, in float64"
     x, y = (as_tensor(n, t).detach().double() for n, t in dict(x=x, y=y).items())
     check_rows('x', x, 10), check_rows('y', y, 10)
-    if x.shape[1] != y.shape[1]: raise ValueError(f'`y` should have the {x.shape[1]} columns of `x`, got {tuple(y.shape)}')
+    if x.shape[1] != y.shape[1]:
+        raise ValueError(f'`y` should have the {x.shape[1]} columns of `x`, got {tuple(y.shape)}')
     return x, y
 
-# %% ../nbs/31_samples.ipynb #babb30e5
+# %% ../nbs/31_samples.ipynb #ddf22c58
 def fid(
     x:Tensor,      # (n, features) of samples, in no order
     y:Tensor,      # (m, features) of images, in no order
@@ -91,7 +95,8 @@ def fid(
     (x, y), (FID, _) = _two(x, y), _torchmetrics()
     of = lambda a, b: _filled(FID(_AsTheyAre(x.shape[1])), a, b).item()
     some_parts = torch.tensor([of(a, b) for a, b in zip(x.tensor_split(parts), y.tensor_split(parts))])
-    return Estimate(of(x, y), some_parts.std().item()/math.sqrt(parts), f'Fréchet, {len(x):,} against {len(y):,}, biased upwards')
+    by = f'Fréchet, {len(x):,} against {len(y):,}, biased upwards'
+    return Estimate(of(x, y), some_parts.std().item()/math.sqrt(parts), by)
 
 # %% ../nbs/31_samples.ipynb #78f3a24d
 def kid(
@@ -109,12 +114,13 @@ def kid(
         value, spread = _filled(KID(_AsTheyAre(x.shape[1]), subsets=subsets, subset_size=size), x, y)
     return Estimate(value.item(), spread.item()*math.sqrt(size/n), f'kernel, {subsets} subsets of {size:,}, unbiased')
 
-# %% ../nbs/31_samples.ipynb #a7a9c3e2
+# %% ../nbs/31_samples.ipynb #a9a9fb8a
 class PrecisionRecall(NamedTuple):
     "Shares between 0 and 1"
     precision: Estimate  # of samples that lie among images
     recall: Estimate     # of images that lie among samples
 
+# %% ../nbs/31_samples.ipynb #f9dade23
 def precision_recall(
     x:Tensor,    # (n, features) of samples
     y:Tensor,    # (n, features) of images; as many as samples
@@ -122,13 +128,15 @@ def precision_recall(
 ) -> PrecisionRecall:
     "Improved precision and recall of the features `x` against `y` (Kynkäänniemi et al. 2019)"
     (x, y), k = _two(x, y), check_count('k', k)
-    if len(x) != len(y): raise ValueError(f'`x` and `y` should have as many rows: balls of few reach further; got {len(x)} and {len(y)}')
+    if len(x) != len(y):
+        raise ValueError('`x` and `y` should have as many rows, for balls of few reach further; '
+                         f'got {len(x)} and {len(y)}')
     radius = lambda t: torch.cat([torch.cdist(b, t).topk(k + 1, largest=False).values[:, -1] for b in t.split(1000)])
     inside = lambda a, b, r: torch.cat([(torch.cdist(c, b) <= r).any(1) for c in a.split(1000)])
-    share = lambda hit, of: Estimate(p := hit.double().mean().item(), math.sqrt(p*(1 - p)/len(hit)), f'{of}, {k} neighbours of {len(hit):,}')
-    return PrecisionRecall(share(inside(x, y, radius(y)), 'share of samples'), share(inside(y, x, radius(x)), 'share of images'))
+    share = lambda hit, of: _mean(hit, f'share of {of}, {k} neighbours of {len(hit):,}')
+    return PrecisionRecall(share(inside(x, y, radius(y)), 'samples'), share(inside(y, x, radius(x)), 'images'))
 
-# %% ../nbs/31_samples.ipynb #9c6a77fd
+# %% ../nbs/31_samples.ipynb #d2c97738
 class Nearest(NamedTuple):
     "Nearest training images of n images"
     distance: Tensor  # (n,) ‖x − x′‖ to the nearest
@@ -138,16 +146,19 @@ class Nearest(NamedTuple):
     @property
     def copies(self): return (self.distance < self.second/2) | (self.distance == 0)
 
+# %% ../nbs/31_samples.ipynb #c9d95c44
 def nearest(
     x:Tensor,         # (n, …) images
     training:Tensor,  # (N, …) of the same shape
 ) -> Nearest:
     "Nearest neighbours of `x` in `training`, by pixels"
     x, t = (as_tensor(n, o).detach().float().flatten(1) for n, o in dict(x=x, training=training).items())
-    if x.shape[1] != t.shape[1] or len(t) < 2: raise ValueError(f'`training` should be two or more like `x`, got {tuple(training.shape)}')
+    if x.shape[1] != t.shape[1] or len(t) < 2:
+        raise ValueError(f'`training` should be two or more like `x`, got {tuple(training.shape)}')
     length = t.square().sum(1)
     rows = torch.cat([(length - 2*b @ t.T).topk(2, largest=False).indices for b in x.split(max(1, 2**25//len(t)))])
-    exact = torch.stack([(x - t[r]).norm(dim=1) for r in rows.T], 1).sort(1)  # a product of matrices has too few digits near 0
+    # a product of matrices has too few digits near 0
+    exact = torch.stack([(x - t[r]).norm(dim=1) for r in rows.T], 1).sort(1)
     return Nearest(*exact.values.T, rows.gather(1, exact.indices[:, :1])[:, 0])
 
 # %% ../nbs/31_samples.ipynb #071969e8
@@ -160,7 +171,7 @@ class Quality(NamedTuple):
     distance: Estimate|None = None  # to the nearest training image, by pixels
     copies: Estimate|None = None    # share that is far nearer to one training image than to all others
 
-# %% ../nbs/31_samples.ipynb #35bbe575
+# %% ../nbs/31_samples.ipynb #439db6e7
 def quality(
     samples:Tensor,        # (n, 1, 28, 28) in [0, 1]
     images:Tensor,         # (2n, 1, 28, 28) or more, real, which the model has not seen
@@ -170,19 +181,23 @@ def quality(
 ) -> tuple:                # a `Quality` of the samples, and one of as many real images
     "Compare `samples` with as many `images`, and `images` with each other"
     n = len(samples)
-    if len(images) < 2*n: raise ValueError(f'`images` should be twice as many as the {n} samples: one half is the yardstick; got {len(images)}')
+    if len(images) < 2*n:
+        raise ValueError(f'`images` should be twice as many as the {n} samples: one half is the yardstick; '
+                         f'got {len(images)}')
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:2*n]
     real, other = images[order[:n]], images[order[n:]]
     f, out = features(real), []
     for x in samples, other:
-        g = features(x)
-        out.append(Quality(fid(g, f), kid(g, f, seed), *precision_recall(g, f), *_copies(x[some(n, most, seed)], training)))
+        g, few = features(x), x[some(n, most, seed)]
+        out.append(Quality(fid(g, f), kid(g, f, seed), *precision_recall(g, f), *_copies(few, training)))
     return tuple(out)
 
+# %% ../nbs/31_samples.ipynb #e712d6df
 def _copies(x, training):
     if training is None: return None, None
     near = nearest(x, training)
-    return _mean(near.distance, f'nearest of {len(training):,}, {len(x)} images'), _mean(near.copies, f'of {len(x)} images')
+    by = f'{len(x)} images, {len(training):,} seen'
+    return _mean(near.distance, by), _mean(near.copies, by)
 
 # %% ../nbs/31_samples.ipynb #156392cf
 def prior_samples(

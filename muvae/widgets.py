@@ -438,7 +438,7 @@ def _rows_png(rows, scale=2):
     grid = torch.cat([torch.cat(list(r.clamp(0, 1)), -1) for r in rows], 1)
     return _image_png(grid[0] if len(grid) == 1 else grid.permute(1, 2, 0), scale)
 
-# %% ../nbs/17_widgets.ipynb #144853b0
+# %% ../nbs/17_widgets.ipynb #15d990b0
 def unit_switches(
     model_or_run,  # a run, or a model with `encode` and `decode`
     images=None,   # (N, 1 or 3, height, width); None: a run's test set
@@ -453,9 +453,10 @@ def unit_switches(
     mu, partner, like = encode_all(model, x)[0], derangement(len(x)), next(model.parameters())
     def decoded(z):
         with evaluating(model): return model.decode(z.to(like)).float().cpu().view(x.shape)
-    own, picture, said = decoded(mu), w.Image(format='png', layout=dict(max_width='100%', object_fit='contain')), w.HTML()
-    worth = {u['unit']: f" · {u['worth']:.3g}" for u in report.dict()['units'] if u['worth'] is not None} if report else {}
-    names = [f'z{j + 1}' for j in range(mu.shape[1])]
+    own, said = decoded(mu), w.HTML()
+    picture = w.Image(format='png', layout=dict(max_width='100%', object_fit='contain'))
+    names, units = [f'z{j + 1}' for j in range(mu.shape[1])], report.dict()['units'] if report else []
+    worth = {u['unit']: f" · {u['worth']:.3g}" for u in units if u['worth'] is not None}
     switches = [w.ToggleButton(value=True, description=n + worth.get(n, ''), layout=dict(width='7em')) for n in names]
     how = w.Dropdown(options=['its mean', "another image's"], description='off is')
     def show(_=None):
