@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['decoder_layers', 'code_spread', 'pack', 'HTML', 'explorer', 'write_explorer_scripts', 'plane_images',
-           'plane_explorer', 'regularizer_surface', 'loss_explorer', 'latent_sliders', 'clip_slider', 'loss_sliders',
-           'committed_runs', 'run_browser']
+           'plane_explorer', 'regularizer_surface', 'loss_explorer', 'latent_sliders', 'unit_switches', 'clip_slider',
+           'loss_sliders', 'committed_runs', 'run_browser']
 
 # %% ../nbs/17_widgets.ipynb #8cd79427
 import base64, hashlib, io, json, math
@@ -20,9 +20,11 @@ from matplotlib.patches import Circle
 from torch import nn
 
 from .data import CLASSES, load
+from .diagnosis import replace_units, squared
 from .experiments import Run, make_model
 from .losses import LOGVAR_TERMS, MEAN_TERMS, clip_latent, kl_divergence
 from .codes import encode_all, evaluating
+from .information import derangement, some
 from .metrics import unit_variance
 from .plots import CLASS_COLORS, COLORS, INK, curves, model_of, model_style, style, tile
 
@@ -429,6 +431,43 @@ def latent_sliders(
     reset.on_click(lambda _: put(spread['mean']))
     show()
     return _panel(picture, w.HBox([draw, reset]), _grid(sliders))
+
+# %% ../nbs/17_widgets.ipynb #784d5f65
+def _rows_png(rows, scale=2):
+    "PNG of rows of images, (n, 1 or 3, height, width) each"
+    grid = torch.cat([torch.cat(list(r.clamp(0, 1)), -1) for r in rows], 1)
+    return _image_png(grid[0] if len(grid) == 1 else grid.permute(1, 2, 0), scale)
+
+# %% ../nbs/17_widgets.ipynb #15d990b0
+def unit_switches(
+    model_or_run,  # a run, or a model with `encode` and `decode`
+    images=None,   # (N, 1 or 3, height, width); None: a run's test set
+    report=None,   # of `diagnose`: says what each unit is worth
+    most=200,      # images that the error is a mean of, drawn at random
+    shown=8,       # of these
+):                 # → ipywidgets VBox
+    "Switch units of `model_or_run` off and watch the reconstructions of `images` and their error, by the kernel"
+    w, model = _ipywidgets(), _model(model_or_run)
+    x = load(model_or_run.config.dataset, 'test')[0] if images is None else images
+    x = x[some(len(x), most)].cpu()
+    mu, partner, like = encode_all(model, x)[0], derangement(len(x)), next(model.parameters())
+    def decoded(z):
+        with evaluating(model): return model.decode(z.to(like)).float().cpu().view(x.shape)
+    own, said = decoded(mu), w.HTML()
+    picture = w.Image(format='png', layout=dict(max_width='100%', object_fit='contain'))
+    names, units = [f'z{j + 1}' for j in range(mu.shape[1])], report.dict()['units'] if report else []
+    worth = {u['unit']: f" · {u['worth']:.3g}" for u in units if u['worth'] is not None}
+    switches = [w.ToggleButton(value=True, description=n + worth.get(n, ''), layout=dict(width='7em')) for n in names]
+    how = w.Dropdown(options=['its mean', "another image's"], description='off is')
+    def show(_=None):
+        off = [j for j, s in enumerate(switches) if not s.value]
+        now = decoded(replace_units(mu, off, None if how.value == 'its mean' else partner))
+        picture.value = _rows_png([x[:shown], own[:shown], now[:shown]])
+        before, after = (squared(r, x).mean().item() for r in (own, now))
+        said.value = f'error {before:.1f}, with {", ".join(names[j] for j in off) or "nothing"} off {after:.1f}'
+    for s in (*switches, how): s.observe(show, 'value')
+    show()
+    return _panel(picture, said, how, w.HBox(switches, layout=dict(flex_flow='row wrap')))
 
 # %% ../nbs/17_widgets.ipynb #3a360c8b
 def _clip_scene(codes, colors, extent):
