@@ -32,7 +32,7 @@ setup(
     include_package_data=True,
     python_requires=f">={cfg['min_python']}",
     install_requires=cfg["requirements"].split(),
-    extras_require={k: cfg[f"{k}_requirements"].split() for k in ("widgets", "dev", "browser", "bench")},
+    extras_require={k: cfg[f"{k}_requirements"].split() for k in ("widgets", "dev", "browser", "bench", "samples")},
     entry_points={
         "console_scripts": cfg["console_scripts"].split(),
         "nbdev": ["muvae=muvae._modidx:d"],

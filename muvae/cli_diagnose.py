@@ -31,7 +31,8 @@ def _load(model, file):
     import torch
     from safetensors.torch import load_file
     if not file.is_file(): raise ValueError(f'`weights`: no file {str(file)!r}')
-    tensors = load_file(file) if file.suffix == '.safetensors' else torch.load(file, map_location='cpu', weights_only=True)
+    safe = file.suffix == '.safetensors'
+    tensors = load_file(file) if safe else torch.load(file, map_location='cpu', weights_only=True)
     try: model.load_state_dict(tensors)
     except RuntimeError as e: raise ValueError(f'`weights` do not fit the model: {e}') from None
 
@@ -40,8 +41,10 @@ def _images(data):
     "Images and labels of a set's name or of an .npz file"
     from muvae.data import CLASSES, load
     if data in CLASSES: return load(data, 'test')
-    if Path(data).is_dir(): raise ValueError(f'`data`: folders of pictures are not read yet; put the images of {data!r} into a file.npz')
-    if not Path(data).is_file(): raise ValueError(f'`data` should be a file.npz or one of {", ".join(CLASSES)}, got {data!r}')
+    if Path(data).is_dir():
+        raise ValueError(f'`data`: folders of pictures are not read yet; put the images of {data!r} into a file.npz')
+    if not Path(data).is_file():
+        raise ValueError(f'`data` should be a file.npz or one of {", ".join(CLASSES)}, got {data!r}')
     return _from_npz(data)
 
 def _from_npz(file):
@@ -51,7 +54,8 @@ def _from_npz(file):
     x = next((arrays.pop(k) for k in ('images', 'x') if k in arrays), None)
     y = next((arrays.pop(k) for k in ('labels', 'y') if k in arrays), None)
     if x is None and len(arrays) == 1: x = arrays.popitem()[1]
-    if x is None: raise ValueError(f'{file} should hold an array `images` (and perhaps `labels`), got {", ".join(arrays)}')
+    if x is None:
+        raise ValueError(f'{file} should hold an array `images` (and perhaps `labels`), got {", ".join(arrays)}')
     if x.dtype == np.uint8: x = (x[:, None] if x.ndim == 3 else x).astype(np.float32) / 255
     return torch.from_numpy(x), None if y is None else torch.from_numpy(y)
 
@@ -79,11 +83,13 @@ def muvae_diagnose(
     net, set_, beta = _of_run(run, beta) if run else (_made(model, weights), data, beta)
     x, y = _images(data or set_)
     rows = some(len(x), images or len(x), seed)
-    report = diagnose(net.to(pick_device(device)), x[rows], None if y is None else y[rows], likelihood=likelihood, second=second,
+    report = diagnose(net.to(pick_device(device)), x[rows], None if y is None else y[rows],
+                      likelihood=likelihood, second=second,
                       beta=beta, seed=seed, name=run or model, progress=sys.stderr.isatty())
     print(report)
     if out: report.html(out), print(f'\npage: {out}')
 
+# %% ../nbs/27_cli_diagnose.ipynb #679a629c
 def _of_run(name, beta):
     "Model, data set and β of a run"
     from muvae.experiments import load_run

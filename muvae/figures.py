@@ -9,6 +9,7 @@ __all__ = ['TOY_ROWS', 'TOY_COLUMNS', 'TSNE', 'DATA_NAMES', 'PAPER_SIGMA', 'PAPE
 # %% ../nbs/16_figures.ipynb #a0bc0354
 import hashlib, json
 from importlib.metadata import version
+from itertools import product
 
 import matplotlib.pyplot as plt
 import torch
@@ -29,40 +30,54 @@ def made_from(
     "How `runs` were made: names, seed, epochs, precision, time, hardware, version and commit, each value once"
     def said(values): return ' and '.join(dict.fromkeys(map(str, values)))
     names, made = {}, [o for r in runs for o in (r.provenance, *r.provenance.get('continued', []))]
+    def known(key): return [o[key] for o in made if key in o]
     for r in runs: names.setdefault(r.config.dataset, []).append(r.config.name.split('/')[1])
-    minutes = dict.fromkeys(f"{t/60:.0f}" for t in sorted(r.results['seconds'] for r in runs))
+    minutes = [*dict.fromkeys(f"{t/60:.0f}" for t in sorted(r.results['seconds'] for r in runs))]
     return '; '.join([
         ' and '.join(f"{d}/{', '.join(dict.fromkeys(m))}" for d, m in names.items()),
         f"seed {said(r.config.seed for r in runs)}, epochs {said(r.results['epochs'] for r in runs)}",
-        f"steps in {said(r.config.precision for r in runs)}, {' to '.join([*minutes][::max(1, len(minutes)-1)])} minutes a run",
-        f"{said(o['hardware'] for o in made if 'hardware' in o)}, PyTorch {said(o['torch'].split('+')[0] for o in made if 'torch' in o)}",
-        f"commit {said(o['commit'] for o in made if 'commit' in o)}"])
+        f"steps in {said(r.config.precision for r in runs)}, "
+        f"{' to '.join(minutes[::max(1, len(minutes)-1)])} minutes a run",
+        f"{said(known('hardware'))}, PyTorch {said(v.split('+')[0] for v in known('torch'))}",
+        f"commit {said(known('commit'))}"])
 
-# %% ../nbs/16_figures.ipynb #e92d89d4
-TOY_ROWS = {('vae', False): 'VAE', ('vae', True): 'VAE + clipping', ('mu', False): 'μ-VAE', ('mu', True): 'μ-VAE + clipping'}
+# %% ../nbs/16_figures.ipynb #9b964da6
+TOY_ROWS = {('vae', False): 'VAE', ('vae', True): 'VAE + clipping',
+            ('mu', False): 'μ-VAE', ('mu', True): 'μ-VAE + clipping'}
+
+# %% ../nbs/16_figures.ipynb #735f3f28
 TOY_COLUMNS = dict(tanh='tanh', relu='ReLU', leaky_relu='leaky ReLU')
 
+# %% ../nbs/16_figures.ipynb #3519b6ce
+def _row_of(c): return c.objective, c.clip is not None
+
+def _words_at(ax, words):
+    "`words` upright at the left of `ax`, where a row begins"
+    ax.text(-.02, .5, words, transform=ax.transAxes, rotation=90, ha='right', va='center', size=9.5)
+
+# %% ../nbs/16_figures.ipynb #e92d89d4
 def fig_01(
     runs,          # toy runs with two latents, in any order; a missing one leaves its panel empty
     labels,        # (N,) classes of the test set
     reading='mu',  # the mean "mu" or the sample "z"
 ):                 # → matplotlib Figure
     "Figure 1: the test set's codes in the plane, a row for each objective of `runs`, a column for each activation"
-    place = {(r.config.objective, r.config.clip is not None, r.config.activation): r for r in runs}
-    rows, columns = ([k for k in known if any(s[part] == k for s in place)] for known, part in ((TOY_ROWS, slice(2)), (TOY_COLUMNS, 2)))
+    place = {(_row_of(r.config), r.config.activation): r for r in runs}
+    rows    = [k for k in TOY_ROWS if any(row == k for row, _ in place)]
+    columns = [k for k in TOY_COLUMNS if any(column == k for _, column in place)]
     codes = {k: r.codes()[reading] for k, r in place.items()}
     radius = {k: r.config.clip * r.config.latent**.5 for k, r in place.items() if r.config.clip is not None}
     reach = max([*(1.05*r for r in radius.values()), *(c.abs().quantile(.998).item() for c in codes.values())])
+    size = 2.5*len(columns), 2.6*len(rows)+.3
     with style():
-        fig, axs = plt.subplots(len(rows), len(columns), figsize=(2.5*len(columns), 2.6*len(rows)+.3), layout='constrained', squeeze=False)
-        for k, ax in (((*row, column), axs[i, j]) for i, row in enumerate(rows) for j, column in enumerate(columns)):
+        fig, axs = plt.subplots(len(rows), len(columns), figsize=size, layout='constrained', squeeze=False)
+        for k, ax in zip(product(rows, columns), axs.flat):
             ax.set(xlim=(-reach, reach), ylim=(-reach, reach))
             if k not in place: ax.axis('off')
             else: class_dots(ax, codes[k], labels)
             if k in radius: ax.add_patch(Circle((0, 0), radius[k], fill=False, ec=INK, lw=.9, zorder=2))
         for ax, column in zip(axs[0], columns): ax.set_title(TOY_COLUMNS[column])
-        for ax, row in zip(axs[:, 0], rows):
-            ax.text(-.02, .5, TOY_ROWS[row], transform=ax.transAxes, rotation=90, ha='right', va='center', size=9.5)
+        for ax, row in zip(axs[:, 0], rows): _words_at(ax, TOY_ROWS[row])
         class_legend(fig, CLASSES[runs[0].config.dataset])
     return fig
 
@@ -73,8 +88,9 @@ def fig_02(
     reading='z',    # the classifier and the decoder read the sample "z" or the mean "mu"
 ):                  # → matplotlib Figure
     "Figure 2: reconstruction error, KL, accuracy and the μ-VAE regulariser of `runs` against the epoch"
-    panels = [('recon' if reading == 'z' else 'recon_mu', '‖x − x′‖²', False), ('kl', 'KL (nats)', True),
-              (f'acc_{reading}', f'accuracy on {"z" if reading == "z" else "μ"} (%)', False), ('regularizer', 'μ-VAE regulariser', True)]
+    recon, symbol = ('recon', 'z') if reading == 'z' else ('recon_mu', 'μ')
+    panels = [(recon, '‖x − x′‖²', False), ('kl', 'KL (nats)', True),
+              (f'acc_{reading}', f'accuracy on {symbol} (%)', False), ('regularizer', 'μ-VAE regulariser', True)]
     with style():
         fig, axs = plt.subplots(1, 4, figsize=(8.4, 2.4), layout='constrained')
         for ax, (column, title, log) in zip(axs, panels):
@@ -97,13 +113,14 @@ TSNE = dict(reading='z', n=5000, perplexity=30., seed=0)  # the first 5,000 code
 
 def _tsne_key(run):
     weights = next(f for name in ('model', 'codes') if (f := run.folder/f'{name}.safetensors').exists())
-    return hashlib.sha256(weights.read_bytes() + json.dumps([TSNE, run.config.dataset, run.config.seed]).encode()).hexdigest()
+    settings = json.dumps([TSNE, run.config.dataset, run.config.seed])
+    return hashlib.sha256(weights.read_bytes() + settings.encode()).hexdigest()
 
 # %% ../nbs/16_figures.ipynb #09a551f5
 def kept_tsne(
     run,  # a finished run
 ):        # → (n, 2) coordinates, or None
-    "The t-SNE that is kept in the folder of `run`, if it was made of the weights that lie there and with these settings"
+    "The t-SNE that is kept in the folder of `run`, if made of the weights that lie there and with these settings"
     try:
         with safe_open(run.folder/'tsne.safetensors', 'pt') as f:
             return f.get_tensor('points').float() if (f.metadata() or {}).get('key') == _tsne_key(run) else None
@@ -123,18 +140,20 @@ def run_tsne(
     except OSError as e: say(f'{run.config.name}: the t-SNE cannot be kept ({e.strerror})')
     return points.float()
 
-# %% ../nbs/16_figures.ipynb #e16f3a94
+# %% ../nbs/16_figures.ipynb #12c35ac1
 DATA_NAMES = dict(mnist='MNIST', fashion_mnist='Fashion-MNIST', digits='digits')
 
+# %% ../nbs/16_figures.ipynb #e16f3a94
 def fig_03(
     runs,     # finished runs: of one or more data sets, the same models of each
     points,   # for each run the t-SNE of its first codes, (n, 2)
     labels,   # {data set: (N,) classes of its test set}
 ):            # → matplotlib Figure
-    "Figure 3: `points` of each of `runs` in the colours of their `labels`, a row for each data set, a column for each model"
+    "Figure 3: `points` of each of `runs`, coloured by their `labels`, a row for each data set, a column for each model"
     rows, columns = (list(dict.fromkeys(map(f, runs))) for f in (lambda r: r.config.dataset, model_of))
+    size = 8.4, 2.15*len(rows) + .75
     with style():
-        fig, axs = plt.subplots(len(rows), len(columns), figsize=(8.4, 2.15*len(rows) + .75), layout='constrained', squeeze=False)
+        fig, axs = plt.subplots(len(rows), len(columns), figsize=size, layout='constrained', squeeze=False)
         for ax in axs.flat: ax.axis('off')
         for r, p in zip(runs, points):
             ax = axs[rows.index(r.config.dataset), columns.index(model_of(r))]
@@ -142,10 +161,30 @@ def fig_03(
             middle, reach = (p.amax(0) + p.amin(0))/2, 1.03*(p.amax(0) - p.amin(0)).max().item()/2
             ax.set(**{f'{k}lim': (m - reach, m + reach) for k, m in zip('xy', middle.tolist())})
         for ax, m in zip(axs[0], columns): ax.set_title(model_style(m)['label'], color=model_style(m)['color'])
-        for ax, d in zip(axs[:, 0], rows):
-            ax.text(-.02, .5, DATA_NAMES[d], transform=ax.transAxes, rotation=90, ha='right', va='center', size=9.5)
+        for ax, d in zip(axs[:, 0], rows): _words_at(ax, DATA_NAMES[d])
         class_legend(fig, CLASSES[rows[-1]])
     return fig
+
+# %% ../nbs/16_figures.ipynb #4500ecfd
+def _histogram(
+    ax,      # matplotlib axes
+    codes,   # (N,) of one unit
+    reach,   # from −reach to reach
+    color,   # of the model
+    active,  # whether the unit says anything
+):
+    "The `codes` of a unit as a histogram, and the prior's density"
+    tick = max(t for t in (3, 5, 10, 20, 50, 100) if t <= max(3, .85*reach))
+    grid = torch.linspace(-reach, reach, 200)
+    ax.hist(codes.numpy(), 60, range=(-reach, reach), density=True, histtype='stepfilled', color=color,
+            alpha=1. if active else .35)
+    ax.plot(grid, torch.exp(-grid**2/2)/(2*torch.pi)**.5, color=INK, lw=.8)
+    ax.set(yticks=[], xticks=[-tick, 0, tick], xlim=(-reach, reach))
+    ax.tick_params(labelsize=8, pad=2)
+    ax.spines['left'].set_visible(False)
+    ax.grid(False)
+    collapsed = dict(transform=ax.transAxes, ha='center', va='bottom', fontsize=7, color=INK)
+    if not active: ax.text(.5, 1.02, 'collapsed', **collapsed)
 
 # %% ../nbs/16_figures.ipynb #c10ce9dc
 def fig_04(
@@ -153,25 +192,16 @@ def fig_04(
     images=None,  # (N, 1, 28, 28) images to encode; None: the test set of each run
     reading='z',  # histogram of the sample "z" or of the mean "mu"
 ):                # → matplotlib Figure
-    "Figure 4: the codes of `images` or of the test sets, one histogram for each unit of each of `runs`, and the prior's density"
+    "Figure 4: the codes of `images` or of the test sets: a histogram for each unit of each of `runs`, and the prior"
     n, encode = runs[0].config.latent, lambda r: dict(zip(('mu', 'logvar', 'z'), encode_all(r.model(), images)))
+    size = 8.4, 1.15*len(runs)
     with style():
-        fig, axs = plt.subplots(len(runs), n, figsize=(8.4, 1.15*len(runs)), layout='constrained', squeeze=False, sharex='row')
+        fig, axs = plt.subplots(len(runs), n, figsize=size, layout='constrained', squeeze=False, sharex='row')
         for row, r in zip(axs, runs):
             look, all_codes = model_style(model_of(r)), r.codes() if images is None else encode(r)
             codes, active = all_codes[reading], unit_variance(all_codes['mu']) > 0.01
             reach = max(4., codes.abs().quantile(.999).item())
-            tick = max(t for t in (3, 5, 10, 20, 50, 100) if t <= max(3, .85*reach))
-            grid = torch.linspace(-reach, reach, 200)
-            for i, ax in enumerate(row):
-                ax.hist(codes[:, i].numpy(), 60, range=(-reach, reach), density=True, histtype='stepfilled', color=look['color'],
-                        alpha=1. if active[i] else .35)
-                ax.plot(grid, torch.exp(-grid**2/2)/(2*torch.pi)**.5, color=INK, lw=.8)
-                ax.set(yticks=[], xticks=[-tick, 0, tick], xlim=(-reach, reach))
-                ax.tick_params(labelsize=8, pad=2)
-                ax.spines['left'].set_visible(False)
-                ax.grid(False)
-                if not active[i]: ax.text(.5, 1.02, 'collapsed', transform=ax.transAxes, ha='center', va='bottom', fontsize=7, color=INK)
+            for i, ax in enumerate(row): _histogram(ax, codes[:, i], reach, look['color'], active[i])
             row[0].set_title(look['label'], color=look['color'], loc='left', pad=11)
         for i, ax in enumerate(axs[-1]): ax.set_xlabel(f'$z_{{{i+1}}}$')
     return fig
@@ -197,9 +227,10 @@ def fig_05(
         for ax, (title, color, pictures) in zip(axs, rows): show_tile(ax, pictures, n, title, color)
     return fig
 
-# %% ../nbs/16_figures.ipynb #c3c9ad50
+# %% ../nbs/16_figures.ipynb #300cd61b
 PAPER_SIGMA = dict(vae=1., beta=1., mu3=3., mu6=3.)  # Figures 6 and 10
 
+# %% ../nbs/16_figures.ipynb #c3c9ad50
 def fig_06(
     runs,        # finished runs, one for each model
     n=64,        # images a model
@@ -218,9 +249,10 @@ def fig_06(
             show_tile(ax, images, round(n**.5), f"{model_style(m)['label']}, σ = {s:g}", model_style(m)['color'])
     return fig
 
-# %% ../nbs/16_figures.ipynb #2f92ddc8
+# %% ../nbs/16_figures.ipynb #3017ffa1
 PAPER_RANGE = dict(vae=2., beta=2., mu3=10., mu6=20.)  # Figures 7 and 9
 
+# %% ../nbs/16_figures.ipynb #2f92ddc8
 @torch.no_grad()
 def traverse(
     model,       # with `decode` and `latent_dim`
@@ -262,7 +294,8 @@ def fig_07(
             m, c = model_of(r), r.config
             end = (reach or PAPER_RANGE).get(m, 2.)
             seen = '' if c.clip is None else f'; bound of ‖μ‖ in training {c.clip * c.latent**.5:.2f}'
-            show_tile(ax, traverse(r.model(), end, steps), steps, f"{model_style(m)['label']}, ±{end:g}{seen}", model_style(m)['color'])
+            title = f"{model_style(m)['label']}, ±{end:g}{seen}"
+            show_tile(ax, traverse(r.model(), end, steps), steps, title, model_style(m)['color'])
             ax.images[0].set(cmap=plt.get_cmap('gray', 64), interpolation_stage='data')  # 64 greys make half the file
             _ruler(ax, r, end, steps)
     return fig

@@ -40,7 +40,9 @@ def _codes(mu, logvar):
     check_rows("mu", mu, 2), check_same("logvar", logvar, "mu", mu)
     for name, t in dict(mu=mu, logvar=logvar).items():
         bad = (~t.isfinite()).nonzero()
-        if len(bad): raise ValueError(f"`{name}` should be finite, but row {bad[0, 0]} has {t[tuple(bad[0])]} in unit z{bad[0, 1] + 1}")
+        if len(bad):
+            row, unit = bad[0].tolist()
+            raise ValueError(f"`{name}` should be finite, but row {row} has {t[row, unit]} in unit z{unit + 1}")
     return mu.detach().double().cpu(), logvar.detach().double().cpu()
 
 def _generator(seed): return torch.Generator().manual_seed(seed)
@@ -55,6 +57,7 @@ def some(
     check_count("most", most)
     return torch.arange(n) if n <= most else torch.randperm(n, generator=_generator(seed))[:most].sort().values
 
+# %% ../nbs/26_information.ipynb #03170112
 def derangement(
     n:int,         # rows, 2 or more
     seed:int=0,    # of the choice
@@ -75,10 +78,11 @@ def _factors(z, mu, logvar, dtype):
     return left.to(dtype), right.to(dtype)
 
 def _by_matrices(z, mu, logvar, own):
-    "Rows of ln q(z_i|x_j) as a product of matrices, in the first precision that has each sample's `own` right, if one has"
+    "Rows of ln q(z_i|x_j) as a product of matrices, in the first precision that has each sample's `own` right"
     for dtype in torch.float32, torch.float64:
         left, right = _factors(z, mu, logvar, dtype)
-        if ((left*right).sum(1).double() - own).abs().max() < 1e-3: return dtype, lambda rows, out: torch.mm(left[rows], right.T, out=out)
+        off = ((left*right).sum(1).double() - own).abs().max()
+        if off < 1e-3: return dtype, lambda rows, out: torch.mm(left[rows], right.T, out=out)
     return None, None
 
 def _by_differences(mu, logvar, noise):
@@ -86,7 +90,8 @@ def _by_differences(mu, logvar, noise):
     prec, scale = (-logvar/2).exp(), logvar.sum(1)
     def rows_of(rows, out):
         out.copy_(-scale.expand(len(rows), -1))
-        for d in range(mu.shape[1]): out -= ((mu[rows, d, None] - mu[None, :, d] + noise[rows, d, None]) * prec[:, d]).square_()
+        for d in range(mu.shape[1]):
+            out -= ((mu[rows, d, None] - mu[None, :, d] + noise[rows, d, None]) * prec[:, d]).square_()
         return out.div_(2)
     return rows_of
 
@@ -100,7 +105,7 @@ def _others(rows_of, rows, n, dtype):
         t = rows_of(part, block[:len(part)])
         t[torch.arange(len(part)), part] = -math.inf
         top = t.amax(1, keepdim=True)
-        t.sub_(top).clamp_(min=-60).exp_()  # of 1e-26 nothing is left in a sum of 1 or more, and denormal numbers are slow
+        t.sub_(top).clamp_(min=-60).exp_()  # of 1e-26 nothing is left in a sum of 1 or more; denormal numbers are slow
         terms = torch.stack([c.sum(1) for c in t.split(4096, 1)])
         sums[i:i+step] = top[:, 0] + terms.sum(0, dtype=torch.float64).log()
     return sums
@@ -119,13 +124,14 @@ class Bounds(NamedTuple):
         if self.at_ceiling: return f'{self.low.value:.2f} nats or more ({shown})'
         return f'{self.low} to {self.high} nats'
 
+# %% ../nbs/26_information.ipynb #bdffa0b5
 def information_bounds(
     mu:Latent,      # means of a whole data set, (N, latent)
     logvar:Latent,  # log σ², (N, latent)
     seed:int=0,     # of the noise, one sample of each code
     rows:int=None,  # samples the mean is over, drawn with `seed`; None: all N. The mixture always has all N
 ) -> Bounds:        # nats
-    "Bounds on I(x; z) of codes N(`mu`, exp(`logvar`)): with and without a sample's own posterior in the mixture (Poole et al. 2019)"
+    "Bounds on I(x; z) of codes N(`mu`, exp(`logvar`)): with a sample's own posterior and without (Poole et al. 2019)"
     mu, logvar = _codes(mu, logvar)
     n, logvar = len(mu), logvar.clamp(-600, 600)
     eps = torch.randn(mu.shape, generator=_generator(seed), dtype=torch.float64)
@@ -159,6 +165,7 @@ def gaussian_fit(
     c = mu - mu.mean(0)
     return mu.mean(0), c.T @ c / len(mu) + logvar.exp().mean(0).diag()
 
+# %% ../nbs/26_information.ipynb #76e76fa8
 def refitted_rate(
     mu:Latent,      # means of a whole data set, (N, latent)
     logvar:Latent,  # log σ², (N, latent)
@@ -169,6 +176,7 @@ def refitted_rate(
     each = (S.logdet() - logvar.sum(1) + white + logvar.exp() @ S.inverse().diagonal() - len(m)) / 2
     return _mean(each, 'Gaussian fitted to the codes')
 
+# %% ../nbs/26_information.ipynb #9f16ba73
 def fitted_kl(
     mu:Latent,      # means of a whole data set, (N, latent)
     logvar:Latent,  # log σ², (N, latent)
@@ -188,10 +196,14 @@ def total_correlation(
     if n <= d: raise ValueError(f"`z` should have more rows than its {d} columns, got {n}")
     u = z - z.mean(0)
     S = u.T @ u / n
-    if not S.diagonal().min() > 0: raise ValueError(f"`z` should vary in every unit, but z{S.diagonal().argmin() + 1} is constant")
-    each = (u.square() / S.diagonal()).sum(1) - torch.linalg.solve_ex(S, u.T)[0].T.mul(u).sum(1)  # influence of a row, doubled
-    value, least = (S.diagonal().log().sum() - S.logdet()).item() / 2, d*(d - 1) / (4*n*n)  # least: variance of independent units
-    return Estimate(value - d*(d - 1)/(4*n), math.sqrt(max(each.var().item()/(4*n) - least, least)), 'Gaussian, bias taken off')
+    if not S.diagonal().min() > 0:
+        raise ValueError(f"`z` should vary in every unit, but z{S.diagonal().argmin() + 1} is constant")
+    white = torch.linalg.solve_ex(S, u.T)[0].T.mul(u).sum(1)
+    each = (u.square() / S.diagonal()).sum(1) - white  # influence of a row, doubled
+    value = (S.diagonal().log().sum() - S.logdet()).item() / 2
+    least = d*(d - 1) / (4*n*n)                        # variance of independent units
+    err = math.sqrt(max(each.var().item()/(4*n) - least, least))
+    return Estimate(value - d*(d - 1)/(4*n), err, 'Gaussian, bias taken off')
 
 # %% ../nbs/26_information.ipynb #7c0689b7
 class MMD(NamedTuple):
@@ -204,8 +216,10 @@ class MMD(NamedTuple):
 
     @property
     def saturated(self): return self.value > .95 * self.ceiling
-    def __str__(self): return f'{self.value:.4f} ± {self.err:.4f}' + ' (saturated: the kernel sees no further)' * self.saturated
+    def __str__(self):
+        return f'{self.value:.4f} ± {self.err:.4f}' + ' (saturated: the kernel sees no further)' * self.saturated
 
+# %% ../nbs/26_information.ipynb #e14673cc
 def mmd2_to_prior(
     z:Latent,              # codes, (N, latent); cost grows with N²
     bandwidth:float=None,  # of the kernel; None: `prior_bandwidth`
@@ -218,7 +232,8 @@ def mmd2_to_prior(
     own = (torch.cat([(t.square_() / (-2*s*s)).exp_().sum(1, dtype=torch.float64) for t in dist]) - 1) / (n - 1)
     cross = (1 + 1/s**2)**(-d/2) * (z.double().square().sum(1) / (-2*(1 + s*s))).exp()
     prior = (1 + 2/s**2)**(-d/2)
-    spread = (1 + 4/s**2)**(-d/2) - 2*((1 + 1/s**2)**2 * (1 + 2/(1 + s*s)))**(-d/2) + prior**2  # of the kernel, both means taken off
+    middle = ((1 + 1/s**2)**2 * (1 + 2/(1 + s*s)))**(-d/2)
+    spread = (1 + 4/s**2)**(-d/2) - 2*middle + prior**2  # of the kernel, both means taken off
     least, first = 2*spread / (n*(n - 1)), (2*(own - cross)).var().item() / n
     value = (own.mean() - 2*cross.mean()).item() + prior
     return MMD(value, math.sqrt(max(first - least, least)), own.mean().item() + prior, s)
@@ -234,9 +249,11 @@ def two_sample_accuracy(
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold
     x = as_tensor("x", x).detach().double()
-    y = torch.randn(x.shape, generator=_generator(seed), dtype=torch.float64) if y is None else as_tensor("y", y).detach().double()
+    if y is None: y = torch.randn(x.shape, generator=_generator(seed), dtype=torch.float64)
+    y = as_tensor("y", y).detach().double()
     check_rows("x", x, 5), check_rows("y", y, 5)
-    if x.shape[1] != y.shape[1]: raise ValueError(f"`y` should have the {x.shape[1]} columns of `x`, got {tuple(y.shape)}")
+    if x.shape[1] != y.shape[1]:
+        raise ValueError(f"`y` should have the {x.shape[1]} columns of `x`, got {tuple(y.shape)}")
     n = min(len(x), len(y), most)
     both, side = torch.cat([x[some(len(x), n, seed)], y[some(len(y), n, seed + 1)]]), np.repeat([0, 1], n)
     folds = StratifiedKFold(5, shuffle=True, random_state=seed)
@@ -266,6 +283,7 @@ class IWAE(NamedTuple):
     ess: float     # effective sample size, mean over the images
     samples: int   # K
 
+# %% ../nbs/26_information.ipynb #3abfb039
 def importance_nll(
     log_w:Tensor,  # (n, K) logarithms of the weights, nats
 ) -> IWAE:         # −ln p(x), an upper bound
@@ -276,6 +294,7 @@ def importance_nll(
     ess = (2*total - (2*log_w).logsumexp(1)).exp().mean().item()
     return IWAE(_mean(math.log(k) - total, f'importance-weighted, {k} samples'), ess, k)
 
+# %% ../nbs/26_information.ipynb #2ef605b1
 def gaussian_log_ratio(
     mu:Latent,      # (n, latent) means
     logvar:Latent,  # (n, latent) log σ²
@@ -299,6 +318,7 @@ def data_eigenvalues(
     small = c.T @ c if c.shape[0] > c.shape[1] else c @ c.T  # the same eigenvalues but for zeros
     return torch.linalg.eigvalsh(small).flip(0).clamp(min=0) / (len(x) - 1)
 
+# %% ../nbs/26_information.ipynb #37356939
 def linear_units(
     eigenvalues:Tensor,  # of the data's covariance
     beta:float=1.,       # weight of the KL
@@ -332,6 +352,7 @@ def effective_beta(
 # %% ../nbs/26_information.ipynb #aecf5162
 READERS = ('k-NN', 'logistic regression', 'MLP')
 
+# %% ../nbs/26_information.ipynb #cc7818db
 def _reader(name):
     from sklearn.linear_model import LogisticRegression
     from sklearn.neighbors import KNeighborsClassifier
@@ -342,6 +363,7 @@ def _reader(name):
              'MLP': lambda: MLPClassifier((64,), max_iter=60, random_state=0)}
     return make_pipeline(StandardScaler(), kinds[name]())
 
+# %% ../nbs/26_information.ipynb #1c333ec5
 def read_labels(
     codes:Latent,    # (n, latent), μ or samples: say which
     labels:Tensor,   # (n,) whole numbers
@@ -356,8 +378,10 @@ def read_labels(
     rows = some(len(codes), most, seed)
     X, y = codes[rows].numpy(), labels[rows].numpy()
     right = {r: _held_out(lambda: _reader(r), X, y, KFold(folds, shuffle=True, random_state=seed)) for r in READERS}
-    return {r: Estimate(100*ok.mean(), 100*ok.std()/math.sqrt(len(ok)), f'{r}, {folds} folds') for r, ok in right.items()}
+    err = lambda ok: 100*ok.std()/math.sqrt(len(ok))
+    return {r: Estimate(100*ok.mean(), err(ok), f'{r}, {folds} folds') for r, ok in right.items()}
 
+# %% ../nbs/26_information.ipynb #52af6011
 def label_information(
     codes:Latent,    # (n, latent)
     labels:Tensor,   # (n,) whole numbers
@@ -375,8 +399,10 @@ def _labels(labels, n):
     "Checked labels on the CPU"
     labels = as_tensor("labels", labels).detach().cpu()
     if labels.shape != (n,) or labels.is_floating_point():
-        raise ValueError(f"`labels` should be ({n},) whole numbers, one an image, got {tuple(labels.shape)} {labels.dtype}")
-    if len(labels.unique()) < 2: raise ValueError("`labels` should have two classes or more: with one there is nothing to tell apart")
+        raise ValueError(f"`labels` should be ({n},) whole numbers, one an image, "
+                         f"got {tuple(labels.shape)} {labels.dtype}")
+    if len(labels.unique()) < 2:
+        raise ValueError("`labels` should have two classes or more: with one there is nothing to tell apart")
     return labels
 
 # %% ../nbs/26_information.ipynb #21a0b9fc
@@ -390,10 +416,12 @@ class Codebook(NamedTuple):
     @property
     def dead(self): return self.entries - self.used
 
+# %% ../nbs/26_information.ipynb #ee144482
 def _entropy(counts):
     p = counts.double() / counts.sum()
     return -(p * p.log()).nan_to_num(0).sum().item()
 
+# %% ../nbs/26_information.ipynb #ddabb301
 def codebook_use(
     index:Tensor,       # (N, places) whole numbers from 0 on
     entries:int=None,   # of the codebook; None: up to the largest that occurs
@@ -408,6 +436,7 @@ def codebook_use(
     counts = index.flatten().bincount(minlength=entries)
     low = _entropy(index.unique(dim=0, return_counts=True)[1])
     high = sum(_entropy(column.bincount()) for column in index.T)
-    low, high = Estimate(low, math.nan, 'entropy of the rows seen'), Estimate(max(high, low), math.nan, 'entropies of the places')
+    low = Estimate(low, math.nan, 'entropy of the rows seen')
+    high = Estimate(max(high, low.value), math.nan, 'entropies of the places')
     bounds = Bounds(low, high, math.log(n))
     return Codebook(math.exp(_entropy(counts)), int((counts > 0).sum()), entries, bounds)

@@ -35,6 +35,8 @@ PAPER = {'mnist/vae': 93.422, 'mnist/beta': 62.45, 'mnist/mu3': 95.28, 'mnist/mu
 
 # %% ../nbs/18_paper.ipynb #2c9ad05c
 TOY_KINDS = {'vae': dict(objective='vae'), 'vae-clip3': dict(objective='vae', clip=3.0), 'mu3': dict(objective='mu')}
+
+# %% ../nbs/18_paper.ipynb #e7231b76
 TOY_MODELS = {f'toy-{m}' + ('' if a == 'leaky_relu' else f'-{a}'): dict(model='toy', activation=a, **kw)
               for m, kw in TOY_KINDS.items() for a in ('tanh', 'relu', 'leaky_relu')}
 
@@ -111,6 +113,7 @@ def table(
 _DIGITS = dict(test_acc_mu=1, test_acc_z=1, test_recon=2, test_kl=2, test_active_units=1, test_mmd2=4)
 def _value(mean, std, digits): return f'{mean:.{digits}f}' + (f' ± {std:.{digits}f}' if std is not None else '')
 
+# %% ../nbs/18_paper.ipynb #fd614fa7
 def table_rows(
     runs,     # finished runs
 ) -> tuple:   # header, rows
@@ -229,6 +232,7 @@ def _table_html(head, rows):
     cells = lambda tag, row: '<tr>' + ''.join(f'<{tag}>{html.escape(c)}</{tag}>' for c in row) + '</tr>'
     return f"<table>{cells('th', head)}{''.join(cells('td', r) for r in rows)}</table>"
 
+# %% ../nbs/18_paper.ipynb #347e1b78
 def _page(runs, pictures):
     "The report on `runs` as HTML, with `pictures` (name, caption)"
     e, minutes = html.escape, sum(r.results['seconds'] for r in runs)/60

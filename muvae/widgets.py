@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['decoder_layers', 'code_spread', 'pack', 'HTML', 'explorer', 'write_explorer_scripts', 'plane_images',
-           'plane_explorer', 'regularizer_surface', 'loss_explorer', 'latent_sliders', 'clip_slider', 'loss_sliders',
-           'committed_runs', 'run_browser']
+           'plane_explorer', 'regularizer_surface', 'loss_explorer', 'latent_sliders', 'unit_switches', 'clip_slider',
+           'loss_sliders', 'committed_runs', 'run_browser']
 
 # %% ../nbs/17_widgets.ipynb #8cd79427
 import base64, hashlib, io, json, math
@@ -20,9 +20,11 @@ from matplotlib.patches import Circle
 from torch import nn
 
 from .data import CLASSES, load
+from .diagnosis import replace_units, squared
 from .experiments import Run, make_model
 from .losses import LOGVAR_TERMS, MEAN_TERMS, clip_latent, kl_divergence
 from .codes import encode_all, evaluating
+from .information import derangement, some
 from .metrics import unit_variance
 from .plots import CLASS_COLORS, COLORS, INK, curves, model_of, model_style, style, tile
 
@@ -32,8 +34,9 @@ def _flat(module):
     if isinstance(module, nn.Sequential): return [l for m in module for l in _flat(m)]
     return [] if isinstance(module, (nn.Identity, nn.Dropout, nn.Dropout2d)) else [module]
 
-def _refuse(layer, why='it knows Linear, Conv2d, ConvTranspose2d, ReLU, LeakyReLU, Tanh, Sigmoid, Flatten and Unflatten'):
-    raise ValueError(f'the explorer cannot compute {layer} in a page: {why}')
+# %% ../nbs/17_widgets.ipynb #520b2219
+_KNOWN = 'it knows Linear, Conv2d, ConvTranspose2d, ReLU, LeakyReLU, Tanh, Sigmoid, Flatten and Unflatten'
+def _refuse(layer, why=_KNOWN): raise ValueError(f'the explorer cannot compute {layer} in a page: {why}')
 
 def _pad(layer):
     "Padding as two numbers"
@@ -42,6 +45,7 @@ def _pad(layer):
     if not all(k % 2 for k in layer.kernel_size): _refuse(layer, 'padding "same" needs an odd kernel')
     return tuple(k//2 for k in layer.kernel_size)
 
+# %% ../nbs/17_widgets.ipynb #4c7dc7eb
 def _describe(layer):
     "What the page has to know of `layer`: {} where only the shape changes"
     match layer:
@@ -71,7 +75,8 @@ def decoder_layers(
         first = getattr(layer, 'weight', None)
         x = layer(x if first is None else x.to(first))
         if len(x) != 2: _refuse(layer, 'it mixes the images of a batch')
-        if spec.get('kind') == 'linear' and len(before) != 1: _refuse(layer, f'its input has the shape {before}, not (features,)')
+        if spec.get('kind') == 'linear' and len(before) != 1:
+            _refuse(layer, f'its input has the shape {before}, not (features,)')
         if first is not None:
             bias = layer.bias if layer.bias is not None else first.new_zeros(x.shape[1])
             weights += [first.detach().flatten(), bias.detach()]
@@ -80,15 +85,16 @@ def decoder_layers(
         raise ValueError(f'the decoder should give images (batch, 1 or 3, height, width), got {tuple(x.shape)}')
     return layers, torch.cat([w.float().cpu() for w in weights]), tuple(x.shape[1:])
 
-# %% ../nbs/17_widgets.ipynb #81cb81a0
+# %% ../nbs/17_widgets.ipynb #55005165
 def _round(t, digits=5): return [float(f'{v:.{digits}g}') for v in t.tolist()]
 
+# %% ../nbs/17_widgets.ipynb #81cb81a0
 @torch.no_grad()
 def code_spread(
     model_or_run,  # a run, or a model with `encode`
     images=None,   # (N, …) what a model's codes are measured on; a run takes its own test set
     labels=None,   # names of the images, or None: no starts
-) -> dict:         # mean and std of z and variance of μ, lists of one number a unit; starts: {name: μ of its first image}
+) -> dict:         # mean, std of z and variance of μ, a number a unit; starts: {name: μ of its first image}
     "Where the codes of `model_or_run` lie: measured on `images`, or read from the run's folder where it is stored"
     if isinstance(model_or_run, Run):
         if (stored := model_or_run.folder/'spread.json').exists(): return json.loads(stored.read_text(encoding='utf-8'))
@@ -105,7 +111,7 @@ def code_spread(
 
 # %% ../nbs/17_widgets.ipynb #575e9373
 def _model(model_or_run):
-    "The autoencoder of a run (its encoder untrained where the decoder alone has been kept), or the model as it is given"
+    "The autoencoder of a run (its encoder untrained where only the decoder has been kept), or the model as it is given"
     if not isinstance(model_or_run, Run): return model_or_run
     if (model_or_run.folder/'model.safetensors').exists(): return model_or_run.model()
     model = make_model(model_or_run.config).eval()
@@ -119,14 +125,16 @@ def _label(model_or_run):
 
 def _latent(model):
     "Size of the code"
-    known = getattr(model, 'latent_dim', None) or next((m.in_features for m in _flat(model.decoder) if isinstance(m, nn.Linear)), None)
+    first = lambda: next((m.in_features for m in _flat(model.decoder) if isinstance(m, nn.Linear)), None)
+    known = getattr(model, 'latent_dim', None) or first()
     if known is None: raise ValueError('the size of the code is not known: give the model an attribute `latent_dim`')
     return known
 
 # %% ../nbs/17_widgets.ipynb #bcdba9f9
 def _base64(t, kind):
     "The numbers of `t` as base64 of little-endian `kind`"
-    if kind == 'float16' and t.abs().max() > 65504: raise ValueError("a weight is beyond float16: take precision='float32'")
+    if kind == 'float16' and t.abs().max() > 65504:
+        raise ValueError("a weight is beyond float16: take precision='float32'")
     return base64.b64encode(t.numpy().astype(dict(float16='<f2', float32='<f4', int16='<i2')[kind]).tobytes()).decode()
 
 def _hash(text): return hashlib.sha256(text.encode()).hexdigest()[:10]
@@ -135,16 +143,18 @@ def _hash(text): return hashlib.sha256(text.encode()).hexdigest()[:10]
 @torch.no_grad()
 def pack(
     model_or_run,         # a run, or a model with a `decoder` of known layers
-    images=None,          # what a model's codes are measured on; None: a run's test set, and for a bare model the prior N(0, 1)
+    images=None,          # what a model's codes are measured on; None: a run's test set, a bare model's prior N(0, 1)
     classes=None,         # names of the images, so that sliders can start from one of each
     label=None,           # what it is called in the page; None: the paper's name
     precision='float16',  # of the weights in the page, or float32
     reach=3.0,            # how far a slider goes either way, in standard deviations
 ) -> dict:                # what the page has to know, the weights in base64
-    "`model_or_run` made ready for a page: layers, weights, the spread of its codes, and how far each unit moves the picture"
-    if precision not in ('float16', 'float32'): raise ValueError(f'`precision` should be float16 or float32, got {precision!r}')
+    "`model_or_run` made ready for a page: layers, weights, spread of the codes, how far each unit moves the picture"
+    if precision not in ('float16', 'float32'):
+        raise ValueError(f'`precision` should be float16 or float32, got {precision!r}')
     if not isinstance(model_or_run, Run) and not isinstance(getattr(model_or_run, 'decoder', None), nn.Module):
-        raise ValueError(f'`model_or_run` should be a run or a model with a `decoder`, got {type(model_or_run).__name__}')
+        got = type(model_or_run).__name__
+        raise ValueError(f'`model_or_run` should be a run or a model with a `decoder`, got {got}')
     model = _model(model_or_run)
     D = _latent(model)
     layers, weights, shape = decoder_layers(model.decoder, D)
@@ -155,8 +165,9 @@ def pack(
     ends = torch.stack([mean + s*reach*std.diag() for s in (-1, 1)]).to(first)
     with evaluating(model.decoder): low, high = (model.decoder(z).float().cpu() for z in ends)
     data = _base64(weights, precision)
-    units = dict(mean=codes['mean'], spread=codes['std'], active=[v > .01 for v in codes['variance']] if measured else None,
-                 starts=codes.get('starts'), effect=_round((high - low).flatten(1).norm(dim=1), 4))
+    active = [v > .01 for v in codes['variance']] if measured else None
+    units = dict(mean=codes['mean'], spread=codes['std'], active=active, starts=codes.get('starts'),
+                 effect=_round((high - low).flatten(1).norm(dim=1), 4))
     net = dict(latent=D, shape=shape, layers=layers, precision=precision, weights=data, key=_hash(data))
     return _label(model_or_run) | (dict(label=label) if label else {}) | units | net
 
@@ -166,6 +177,7 @@ class HTML(str):
     def _repr_html_(self): return str(self)
     def __repr__(self): return f'HTML({len(self.encode())/1024:.0f} KB)'
 
+# %% ../nbs/17_widgets.ipynb #de1da1d3
 def _source(name): return (files('muvae')/'web'/name).read_text(encoding='utf-8').strip()
 
 def _json(x): return json.dumps(x, ensure_ascii=False, separators=(',', ':')).replace('</', '<\\/')
@@ -175,7 +187,8 @@ def _fragment(kind, spec, title):
     id = f'muvae-{kind}-{_hash(kind + _json(spec))}'
     code = '\n'.join([_source('common.js'), _source(f'{kind}.js'), f'start({_json(dict(id=id) | spec)}, {kind});'])
     box = f'<div class="muvae" id="{id}" data-muvae="{id}" role="group" aria-label="{title}">'
-    return HTML(f'<style>\n{_source("widgets.css")}\n</style>\n{box}This needs JavaScript; in a notebook, trust it or run the cell.</div>\n'
+    return HTML(f'<style>\n{_source("widgets.css")}\n</style>\n'
+                f'{box}This needs JavaScript; in a notebook, trust it or run the cell.</div>\n'
                 f'<script>\n(function () {{\n"use strict";\n{code}\n}})();\n</script>\n')
 
 # %% ../nbs/17_widgets.ipynb #95403e02
@@ -184,24 +197,27 @@ def explorer(
     images=None,          # what the codes of models are measured on; runs take their own test set
     classes=None,         # names of the images, so that sliders can start from one of each
     labels=None,          # a name for each; None: the paper's
-    scripts=None,         # where the page finds the scripts of `write_explorer_scripts`; None: the weights are in the fragment
+    scripts=None,         # where the page finds the scripts of `write_explorer_scripts`; None: weights in the fragment
     precision='float16',  # of the weights in the page, or float32
     reach=3.0,            # how far a slider goes either way, in standard deviations of the codes
 ) -> HTML:
     "Sliders for the code of `models` and the images that they decode, computed in the reader's browser"
     if not models: raise ValueError('`models` should be at least one run or model')
-    packs = [pack(m, images, classes, l, precision, reach) for m, l in zip(models, labels or [None]*len(models), strict=True)]
+    labels = labels or [None]*len(models)
+    packs = [pack(m, images, classes, l, precision, reach) for m, l in zip(models, labels, strict=True)]
     sizes = [p['latent'] for p in packs]
     if len(set(sizes)) > 1: raise ValueError(f'`models` should have codes of equal size, got {sizes}')
     if scripts is not None:
         for p, m in zip(packs, models): p['script'], _ = f"{scripts}/{_script_name(m, p['key'])}", p.pop('weights')
     return _fragment('explorer', dict(models=packs, latent=packs[0]['latent'], reach=reach), 'Explore the latent space')
 
-# %% ../nbs/17_widgets.ipynb #85464bd5
+# %% ../nbs/17_widgets.ipynb #9d68dc35
 def _script_name(model_or_run, key):
-    name = model_or_run.config.name.replace('/', '-') if isinstance(model_or_run, Run) else _label(model_or_run)['label']
+    run = isinstance(model_or_run, Run)
+    name = model_or_run.config.name.replace('/', '-') if run else _label(model_or_run)['label']
     return f"{''.join(c if c.isascii() and (c.isalnum() or c in '-_.') else '_' for c in name)}-{key}.js"
 
+# %% ../nbs/17_widgets.ipynb #85464bd5
 def write_explorer_scripts(
     folder,               # made if it is not there
     runs,                 # runs or models
@@ -214,7 +230,8 @@ def write_explorer_scripts(
         model = _model(r)
         data = _base64(decoder_layers(model.decoder, _latent(model))[1], precision)
         path = folder/_script_name(r, _hash(data))
-        path.write_text(f'(window.muvaeWeights=window.muvaeWeights||{{}})["{_hash(data)}"]="{data}";\n', encoding='utf-8')
+        script = f'(window.muvaeWeights=window.muvaeWeights||{{}})["{_hash(data)}"]="{data}";\n'
+        path.write_text(script, encoding='utf-8')
         paths.append(path)
     return paths
 
@@ -235,12 +252,47 @@ def plane_images(
     basis = vectors.flip(1)[:, :rank].T
     return (x - mean) @ basis.T, torch.cat([mean[None], basis])
 
-# %% ../nbs/17_widgets.ipynb #3ca485f4
+# %% ../nbs/17_widgets.ipynb #9ed5e154
 def _int16(t):
     "Rows of `t` as int16 in base64, and the scale of each row"
     scale = t.abs().amax(1).clamp(min=1e-12) / 32767
     return _base64((t / scale[:, None]).round(), 'int16'), scale.tolist()
 
+# %% ../nbs/17_widgets.ipynb #4d6e7984
+def _plane_scene(
+    codes,   # (N, 2) codes that are drawn
+    labels,  # (N,) whole numbers, or None
+    factor,  # of the circle, or None
+) -> dict:
+    "What the page has to know of the plane: how far it goes, circle, ticks, and the `codes` with their `labels`"
+    bound = factor*math.sqrt(2) if factor else None
+    extent = max(1.25*bound if bound else 0., 1.08*codes.abs().quantile(.995).item(), 3.)
+    unit, step = max(codes.abs().max().item(), 1e-12)/32767, max(1, round(extent/3))
+    ticks = [t for t in range(-9*step, 9*step+1, step) if abs(t) < .93*extent]
+    return dict(extent=extent, radius=bound, factor=factor, codes=_base64((codes/unit).round(), 'int16'), unit=unit,
+                hues=CLASS_COLORS, ticks=ticks, labels=labels.tolist() if labels is not None else None,
+                start=[.3*extent, .2*extent])
+
+# %% ../nbs/17_widgets.ipynb #960d0a47
+@torch.no_grad()
+def _plane_grid(
+    model,   # with a `decoder`
+    extent,  # the grid goes from −extent to extent
+    knots,   # a side
+    rank,    # pictures that the images are made of
+) -> dict:
+    "What the page has to know of the images that `model` decodes: `plane_images` as int16 in base64, with their scales"
+    first = next(model.parameters())
+    with evaluating(model.decoder):
+        decode = lambda z: model.decoder(z.to(first)).cpu()
+        (amounts, pictures), shape = plane_images(decode, extent, knots, rank), decode(torch.zeros(1, 2)).shape[1:]
+    scale = amounts.abs().amax(0).clamp(min=1e-12) / 32767  # one for each picture; the page reads knot by knot
+    packed = _base64((amounts / scale).round().clamp(-32767, 32767), 'int16')
+    pictures, scales = _int16(pictures)
+    return dict(knots=knots, rank=rank, shape=tuple(shape), amounts=packed, amountScales=scale.tolist(),
+                pictures=pictures, scales=scales)
+
+# %% ../nbs/17_widgets.ipynb #3ca485f4
 @torch.no_grad()
 def plane_explorer(
     model_or_run,     # a run or a model with two latents
@@ -255,26 +307,15 @@ def plane_explorer(
     "The latent plane of `model_or_run`: `codes` as their `labels`, the clipping circle, and the image at the pointer"
     model = _model(model_or_run)
     if _latent(model) != 2: raise ValueError(f'`model_or_run` should have two latents, got {_latent(model)}')
-    if isinstance(model_or_run, Run) and codes is None: codes = model_or_run.codes()['mu']
-    if isinstance(model_or_run, Run) and labels is None: labels = load(model_or_run.config.dataset, 'test')[1][:len(codes)]
-    if codes is None: raise ValueError('`codes` should be given for a model that is not a run, for instance model.encode(images)[0]')
-    factor, first = getattr(model, 'clip', None) if clip == 'auto' else clip, next(model.parameters())
-    codes = codes.detach().float().cpu()[:most]
-    bound = factor * math.sqrt(2) if factor else None
-    extent = max(1.25*bound if bound else 0., 1.08*codes.abs().quantile(.995).item(), 3.)
-    with evaluating(model.decoder):
-        decode = lambda z: model.decoder(z.to(first)).cpu()
-        (amounts, pictures), shape = plane_images(decode, extent, knots, rank), decode(torch.zeros(1, 2)).shape[1:]
-    amount_scales = (amounts.abs().amax(0).clamp(min=1e-12) / 32767).tolist()  # one for each picture; the page reads knot by knot
-    packed = _base64((amounts / torch.tensor(amount_scales)).round().clamp(-32767, 32767), 'int16')
-    pictures, scales = _int16(pictures)
-    unit, step = max(codes.abs().max().item(), 1e-12)/32767, max(1, round(extent/3))
-    ticks = [t for t in range(-9*step, 9*step+1, step) if abs(t) < .93*extent]
-    scene = dict(extent=extent, radius=bound, factor=factor, codes=_base64((codes/unit).round(), 'int16'), unit=unit, hues=CLASS_COLORS,
-                 ticks=ticks, labels=labels[:most].tolist() if labels is not None else None, start=[.3*extent, .2*extent])
-    grid = dict(knots=knots, rank=rank, shape=tuple(shape), amounts=packed, amountScales=amount_scales,
-                pictures=pictures, scales=scales)
-    return _fragment('plane', _label(model_or_run) | (dict(label=label) if label else {}) | scene | grid, 'Explore the latent plane')
+    run = model_or_run if isinstance(model_or_run, Run) else None
+    if run and codes is None: codes = run.codes()['mu']
+    if run and labels is None: labels = load(run.config.dataset, 'test')[1][:len(codes)]
+    if codes is None:
+        raise ValueError('`codes` should be given for a model that is not a run, for instance model.encode(images)[0]')
+    factor = getattr(model, 'clip', None) if clip == 'auto' else clip
+    scene = _plane_scene(codes.detach().float().cpu()[:most], labels[:most] if labels is not None else None, factor)
+    grid, name = _plane_grid(model, scene['extent'], knots, rank), dict(label=label) if label else {}
+    return _fragment('plane', _label(model_or_run) | name | scene | grid, 'Explore the latent plane')
 
 # %% ../nbs/17_widgets.ipynb #236745fc
 def regularizer_surface(
@@ -286,12 +327,12 @@ def regularizer_surface(
     S=0.0,           # Σμ of the rest of the batch
     T=0.0,           # Σ log σ² of the rest of the batch
 ):                   # as `mu`; in a batch of B codes the loss holds 1/B of it
-    "What a code at `mu`, `logvar` adds to the regulariser of `objective`: with one latent, β·KL or |S + μ| + its log-variance term"
+    "What a code at `mu`, `logvar` adds to the regulariser of `objective`: β·KL or |S + μ| + its log-variance term"
     m, v = mu.reshape(-1, 1), logvar.reshape(-1, 1)
     if objective == 'vae': return beta * kl_divergence(m, v).reshape(mu.shape)
     if factor is not None: m = clip_latent(m, factor)
-    term = LOGVAR_TERMS[objective]
-    own = torch.func.vmap(lambda v: term(v + T))(v) if objective == 'abs_sum' else torch.func.vmap(term)(v)  # abs_sum reads the batch's sum
+    term, rest = LOGVAR_TERMS[objective], T if objective == 'abs_sum' else None  # abs_sum reads the batch's sum
+    own = torch.func.vmap(term if rest is None else lambda v: term(v + rest))(v)
     return (torch.func.vmap(lambda m: MEAN_TERMS['sum'](m + S))(m) + own).reshape(mu.shape)
 
 # %% ../nbs/17_widgets.ipynb #a23feaf1
@@ -310,7 +351,8 @@ def loss_explorer(
 # %% ../nbs/17_widgets.ipynb #ca69309b
 def _ipywidgets():
     try: import ipywidgets
-    except ImportError as e: raise ImportError("sliders in Jupyter need ipywidgets: pip install 'muvae[widgets]'") from e
+    except ImportError as e:
+        raise ImportError("sliders in Jupyter need ipywidgets: pip install 'muvae[widgets]'") from e
     return ipywidgets
 
 def _attended():
@@ -331,6 +373,7 @@ def _image_png(grey, scale=8):
     if np.isnan(grey).any(): grey = np.stack([np.nan_to_num(grey)]*3 + [1. - np.isnan(grey)], -1)
     return _png((grey*255 + .5).astype('uint8').repeat(scale, 0).repeat(scale, 1))
 
+# %% ../nbs/17_widgets.ipynb #ba28e96c
 class _Live:
     "A transparent figure of which `moving` alone is drawn at every call; the rest has been drawn once"
     def __init__(self, fig, *moving):
@@ -345,6 +388,7 @@ class _Live:
         for o in self.moving: self.fig.draw_artist(o)
         return _png(np.asarray(self.canvas.buffer_rgba()))
 
+# %% ../nbs/17_widgets.ipynb #a9df0345
 def _panel(picture, *controls):
     "`controls` below the image `picture`; batch executions see the picture alone"
     box = _ipywidgets().VBox([picture, *controls])
@@ -360,7 +404,7 @@ def _grid(widgets, columns=2):
 # %% ../nbs/17_widgets.ipynb #34b4094f
 def latent_sliders(
     model_or_run,  # a run, or a model with `decode` (or `decoder`) and `latent_dim`
-    images=None,   # what a model's codes are measured on; None: a run's test set, and for a bare model the prior N(0, 1)
+    images=None,   # what a model's codes are measured on; None: a run's test set, for a bare model the prior N(0, 1)
     reach=3.0,     # how far a slider goes either way, in standard deviations of the codes
 ):                 # → ipywidgets VBox
     "A slider for each latent of `model_or_run` and the image it decodes, by the kernel"
@@ -388,6 +432,55 @@ def latent_sliders(
     show()
     return _panel(picture, w.HBox([draw, reset]), _grid(sliders))
 
+# %% ../nbs/17_widgets.ipynb #784d5f65
+def _rows_png(rows, scale=2):
+    "PNG of rows of images, (n, 1 or 3, height, width) each"
+    grid = torch.cat([torch.cat(list(r.clamp(0, 1)), -1) for r in rows], 1)
+    return _image_png(grid[0] if len(grid) == 1 else grid.permute(1, 2, 0), scale)
+
+# %% ../nbs/17_widgets.ipynb #15d990b0
+def unit_switches(
+    model_or_run,  # a run, or a model with `encode` and `decode`
+    images=None,   # (N, 1 or 3, height, width); None: a run's test set
+    report=None,   # of `diagnose`: says what each unit is worth
+    most=200,      # images that the error is a mean of, drawn at random
+    shown=8,       # of these
+):                 # → ipywidgets VBox
+    "Switch units of `model_or_run` off and watch the reconstructions of `images` and their error, by the kernel"
+    w, model = _ipywidgets(), _model(model_or_run)
+    x = load(model_or_run.config.dataset, 'test')[0] if images is None else images
+    x = x[some(len(x), most)].cpu()
+    mu, partner, like = encode_all(model, x)[0], derangement(len(x)), next(model.parameters())
+    def decoded(z):
+        with evaluating(model): return model.decode(z.to(like)).float().cpu().view(x.shape)
+    own, said = decoded(mu), w.HTML()
+    picture = w.Image(format='png', layout=dict(max_width='100%', object_fit='contain'))
+    names, units = [f'z{j + 1}' for j in range(mu.shape[1])], report.dict()['units'] if report else []
+    worth = {u['unit']: f" · {u['worth']:.3g}" for u in units if u['worth'] is not None}
+    switches = [w.ToggleButton(value=True, description=n + worth.get(n, ''), layout=dict(width='7em')) for n in names]
+    how = w.Dropdown(options=['its mean', "another image's"], description='off is')
+    def show(_=None):
+        off = [j for j, s in enumerate(switches) if not s.value]
+        now = decoded(replace_units(mu, off, None if how.value == 'its mean' else partner))
+        picture.value = _rows_png([x[:shown], own[:shown], now[:shown]])
+        before, after = (squared(r, x).mean().item() for r in (own, now))
+        said.value = f'error {before:.1f}, with {", ".join(names[j] for j in off) or "nothing"} off {after:.1f}'
+    for s in (*switches, how): s.observe(show, 'value')
+    show()
+    return _panel(picture, said, how, w.HBox(switches, layout=dict(flex_flow='row wrap')))
+
+# %% ../nbs/17_widgets.ipynb #3a360c8b
+def _clip_scene(codes, colors, extent):
+    "A figure with `codes` in the plane: the figure, its dots, circle and title"
+    with style():
+        fig = Figure(figsize=(4.6, 4.6), dpi=90)
+        ax = fig.add_axes((.09, .07, .89, .86))
+        dots = ax.scatter(*codes.T, s=5, c=colors, linewidths=0)
+        circle = Circle((0, 0), 1, fill=False, color=INK, ls='--')
+        ax.add_patch(circle)
+        ax.set(xlim=(-extent, extent), ylim=(-extent, extent), aspect='equal')
+        return fig, dots, circle, ax.set_title('', loc='left', color=INK)
+
 # %% ../nbs/17_widgets.ipynb #6ccf0d47
 def clip_slider(
     codes,        # (N, 2) codes, a model's μ before clipping, or a run with two latents
@@ -402,14 +495,8 @@ def clip_slider(
     codes = codes.detach().float().cpu()[:most]
     if codes.ndim != 2 or codes.shape[1] != 2: raise ValueError(f'`codes` should be (N, 2), got {tuple(codes.shape)}')
     extent, picture = max(1.05*codes.abs().quantile(.995).item(), 3.), w.Image(format='png')
-    with style():
-        fig = Figure(figsize=(4.6, 4.6), dpi=90)
-        ax = fig.add_axes((.09, .07, .89, .86))
-        colors = [CLASS_COLORS[i % 10] for i in labels[:most].tolist()] if labels is not None else INK
-        dots, circle = ax.scatter(*codes.T, s=5, c=colors, linewidths=0), Circle((0, 0), 1, fill=False, color=INK, ls='--')
-        ax.add_patch(circle)
-        ax.set(xlim=(-extent, extent), ylim=(-extent, extent), aspect='equal')
-        title = ax.set_title('', loc='left', color=INK)
+    colors = [CLASS_COLORS[i % 10] for i in labels[:most].tolist()] if labels is not None else INK
+    fig, dots, circle, title = _clip_scene(codes, colors, extent)
     draw = _Live(fig, dots, circle, title)
     most_useful = max(codes.norm(dim=1).max().item()/math.sqrt(2), .2)  # beyond it no code is held
     factor = w.FloatSlider(value=min(3., most_useful), min=.1, max=1.1*most_useful, step=.1, description='factor')
@@ -424,7 +511,8 @@ def clip_slider(
     return _panel(picture, factor)
 
 # %% ../nbs/17_widgets.ipynb #7c161f41
-_SYMBOLS = dict(abs='|log σ²|', literal='log σ²', expm1='σ² − 1', kl='½(σ² − log σ² − 1)', abs_sum='|Σ log σ²|')
+_SYMBOLS = dict(abs='|log σ²|', literal='log σ²', expm1='σ² − 1', kl='½(σ² − log σ² − 1)', abs_sum='|Σ log σ²|',
+                neg='−log σ²')
 
 def _bands(values, color):
     "RGBA of `values`: bands of equal asinh, in `color` above zero and orange below"
@@ -433,6 +521,40 @@ def _bands(values, color):
     rgb = torch.where((a >= 0)[..., None], torch.tensor(to_rgb(color)), torch.tensor(to_rgb(COLORS['beta'])))
     return torch.cat([rgb, alpha[..., None]], -1).numpy()
 
+# %% ../nbs/17_widgets.ipynb #a64757ae
+def _loss_scene():
+    "A figure of two maps over μ and log σ²: the figure, and for each map its surface, arrow, point and title"
+    with style():
+        fig = Figure(figsize=(8, 3.2), dpi=90)
+        axs = [fig.add_axes((.06 + .5*i, .15, .43, .76)) for i in (0, 1)]
+        shows = [ax.imshow(np.zeros((90, 120, 4)), extent=(-6, 6, -6, 3), origin='lower', aspect='equal') for ax in axs]
+        head = dict(arrowstyle='-|>', color=INK, lw=2)
+        arrows = [ax.annotate('', (0, 0), (1, 1), arrowprops=head) for ax in axs]
+        points = [ax.plot(0, 0, 'o', color=INK)[0] for ax in axs]
+        titles = [ax.set_title('', loc='left', color=c) for ax, c in zip(axs, (COLORS['vae'], COLORS['mu3']))]
+        for ax in axs:
+            ax.set(xlabel='μ', ylabel='log σ²' if ax is axs[0] else None)
+            ax.grid(False)
+    return fig, shows, arrows, points, titles
+
+# %% ../nbs/17_widgets.ipynb #c26fbd09
+_GRID = torch.meshgrid(torch.linspace(-6, 3, 90), torch.linspace(-6, 6, 120), indexing='ij')[::-1]
+
+def _show_loss(k, name, image, arrow, point, title):
+    "Put surface `name` with the knobs `k` into its artists, and the force on the code"
+    f = lambda m, v: regularizer_surface(m, v, name, k['beta'], k['factor'], k['S'], k['T'])
+    image.set_data(_bands(f(*_GRID), title.get_color()))
+    here = [torch.tensor(k[n], requires_grad=True) for n in ('mu', 'logvar')]
+    value = f(*here)
+    force = -torch.stack(torch.autograd.grad(value, here))
+    shown = force * min(1., 3/max(force.norm().item(), 1e-9))
+    x, y = k['mu'], k['logvar']
+    arrow.xy = (x + shown[0].item(), y + shown[1].item())
+    arrow.set_position((x, y)), point.set_data([x], [y])
+    what = 'β · KL' if name == 'vae' else f'|Σμ| + {_SYMBOLS[name]}'.replace('+ −', '− ')
+    said = f'{what} = {value.item():.2f}, force ({force[0].item():+.2f}, {force[1].item():+.2f})'
+    title.set_text(said.replace('-', '−'))
+
 # %% ../nbs/17_widgets.ipynb #cce9ca97
 def loss_sliders(
     objective='abs',  # the reading on the right, a key of `LOGVAR_TERMS`
@@ -440,35 +562,15 @@ def loss_sliders(
 ):                    # → ipywidgets VBox
     "β·KL beside a reading of μ-VAE's regulariser, with the force on a code, under sliders"
     w, picture = _ipywidgets(), _ipywidgets().Image(format='png')
-    v, m = torch.meshgrid(torch.linspace(-6, 3, 90), torch.linspace(-6, 6, 120), indexing='ij')
     knob = lambda name, value, low, high: w.FloatSlider(value=value, min=low, max=high, step=.1, description=name)
     knobs = dict(mu=knob('μ', 2., -6, 6), logvar=knob('log σ²', -1., -6, 3), beta=knob('β', beta, 0, 10),
                  factor=knob('factor', 3., .5, 6), S=knob('rest Σμ', 1., -6, 6), T=knob('rest Σ log σ²', 0., -6, 6))
     reading = w.Dropdown(options=list(LOGVAR_TERMS), value=objective, description='reading')
-    with style():
-        fig = Figure(figsize=(8, 3.2), dpi=90)
-        axs = [fig.add_axes((.06 + .5*i, .15, .43, .76)) for i in (0, 1)]
-        shows = [ax.imshow(np.zeros((90, 120, 4)), extent=(-6, 6, -6, 3), origin='lower', aspect='equal') for ax in axs]
-        arrows = [ax.annotate('', (0, 0), (1, 1), arrowprops=dict(arrowstyle='-|>', color=INK, lw=2)) for ax in axs]
-        points = [ax.plot(0, 0, 'o', color=INK)[0] for ax in axs]
-        titles = [ax.set_title('', loc='left', color=c) for ax, c in zip(axs, (COLORS['vae'], COLORS['mu3']))]
-        for ax in axs:
-            ax.set(xlabel='μ', ylabel='log σ²' if ax is axs[0] else None)
-            ax.grid(False)
-    draw = _Live(fig, *shows, *arrows, *points, *titles)
+    fig, *artists = _loss_scene()
+    draw = _Live(fig, *sum(artists, []))
     def show(_=None):
         k = {n: s.value for n, s in knobs.items()}
-        for title, image, arrow, point, name in zip(titles, shows, arrows, points, ('vae', reading.value)):
-            f = lambda m, v: regularizer_surface(m, v, name, k['beta'], k['factor'], k['S'], k['T'])
-            image.set_data(_bands(f(m, v), title.get_color()))
-            here = [torch.tensor(k[n], requires_grad=True) for n in ('mu', 'logvar')]
-            value = f(*here)
-            force = -torch.stack(torch.autograd.grad(value, here))
-            shown = force * min(1., 3/max(force.norm().item(), 1e-9))
-            arrow.xy, (x, y) = (k['mu'] + shown[0].item(), k['logvar'] + shown[1].item()), (k['mu'], k['logvar'])
-            arrow.set_position((x, y)), point.set_data([x], [y])
-            what = 'β · KL' if name == 'vae' else f'|Σμ| + {_SYMBOLS[name]}'
-            title.set_text(f'{what} = {value.item():.2f}, force ({force[0].item():+.2f}, {force[1].item():+.2f})'.replace('-', '−'))
+        for name, *of_map in zip(('vae', reading.value), *artists): _show_loss(k, name, *of_map)
         picture.value = draw()
     for s in (*knobs.values(), reading): s.observe(show, 'value')
     show()
@@ -482,38 +584,26 @@ def committed_runs() -> dict:  # {name: run}
     name = lambda p: p.parent.relative_to(home).as_posix().removesuffix('/seed0')
     return {name(p): Run(p.parent) for p in found}
 
+# %% ../nbs/17_widgets.ipynb #e21b7260
 def _named(runs):
     "{name: run}; the folder is the name of those that would have one name"
     names = [r.config.name + f'/seed{r.config.seed}' * (r.config.seed > 0) for r in runs]
     return {n if names.count(n) == 1 else str(r.folder): r for n, r in zip(names, runs)}
 
-def run_browser(
-    runs=None,  # {name: run}, or a list of runs; None: those that came with the package
-    n=24,       # samples a run
-):              # → ipywidgets VBox
-    "Choose among `runs`: their curves, and `n` images of each, decoded from codes drawn as widely as the model's means lie"
-    w, models, drawn = _ipywidgets(), {}, []
-    runs = committed_runs() if runs is None else runs if isinstance(runs, dict) else _named(runs)
-    if not runs: raise ValueError('`runs` should hold at least one finished run')
-    columns = [c for c in next(iter(runs.values())).metrics[0] if c not in ('epoch', 'seconds')]
-    choose = w.SelectMultiple(options=list(runs), value=list(runs)[:4], rows=min(8, len(runs)), description='runs')
-    column = w.Dropdown(options=columns, value='test_recon' if 'test_recon' in columns else columns[0], description='curve')
-    curve, samples = w.Image(format='png'), w.VBox([])
+# %% ../nbs/17_widgets.ipynb #0cb6adfc
+@torch.no_grad()
+def _samples_png(run, n):
+    "PNG of `n` images of `run`, from codes drawn as widely as its means lie; None where no weights are kept"
+    if not any((run.folder/f'{kept}.safetensors').exists() for kept in ('model', 'decoder')): return None
+    var = torch.tensor(run.results['unit_variance'])
+    z = var.sqrt() * torch.randn(n, len(var), generator=torch.Generator().manual_seed(0))
+    return _image_png(tile(run.decoder()(z), n), 1)
+
+# %% ../nbs/17_widgets.ipynb #bdbd8dae
+def _draw_curves(fig, ys, title, drawn):
+    "PNG of the curves `ys`, {name: values}, in `fig`; the axes are made anew where the names are not those of `drawn`"
+    [ax] = fig.axes
     with style():
-        fig = Figure(figsize=(6, 2.6), dpi=90)
-        ax = fig.add_axes((.1, .16, .88, .74))
-    @torch.no_grad()
-    def draw_samples(name):
-        if name not in models:
-            r = runs[name]
-            if (r.folder/'model.safetensors').exists() or (r.folder/'decoder.safetensors').exists():
-                var = torch.tensor(r.results['unit_variance'])
-                z = var.sqrt() * torch.randn(n, len(var), generator=torch.Generator().manual_seed(0))
-                models[name] = _image_png(tile(r.decoder()(z), n), 1)
-            else: models[name] = None
-        return models[name]
-    def draw_curves():
-        ys = {name: [row[column.value] for row in runs[name].metrics] for name in choose.value}
         if drawn != list(ys):
             ax.clear()
             curves(ax, ys)
@@ -521,14 +611,34 @@ def run_browser(
             drawn[:] = ys
         for line, y in zip(ax.lines, ys.values()): line.set_ydata(y)
         ax.relim(), ax.autoscale_view()
-        ax.set_title(column.value, loc='left', y=1)  # with a y matplotlib need not look for one
+        ax.set_title(title, loc='left', y=1)  # with a y matplotlib need not look for one
         return _Live(fig)()
+
+# %% ../nbs/17_widgets.ipynb #a07137ff
+def run_browser(
+    runs=None,  # {name: run}, or a list of runs; None: those that came with the package
+    n=24,       # samples a run
+):              # → ipywidgets VBox
+    "Choose among `runs`: their curves, and `n` images of each, from codes drawn as widely as the model's means lie"
+    w, samples_of, drawn = _ipywidgets(), {}, []
+    runs = committed_runs() if runs is None else runs if isinstance(runs, dict) else _named(runs)
+    if not runs: raise ValueError('`runs` should hold at least one finished run')
+    columns = [c for c in next(iter(runs.values())).metrics[0] if c not in ('epoch', 'seconds')]
+    choose = w.SelectMultiple(options=list(runs), value=list(runs)[:4], rows=min(8, len(runs)), description='runs')
+    start = 'test_recon' if 'test_recon' in columns else columns[0]
+    column = w.Dropdown(options=columns, value=start, description='curve')
+    curve, samples = w.Image(format='png'), w.VBox([])
+    with style():
+        fig = Figure(figsize=(6, 2.6), dpi=90)
+        fig.add_axes((.1, .16, .88, .74))
     def show(_=None):
-        with style(): curve.value = draw_curves()
-        rows = []
+        ys = {name: [row[column.value] for row in runs[name].metrics] for name in choose.value}
+        curve.value, rows = _draw_curves(fig, ys, column.value, drawn), []
         for name in choose.value:
-            png = draw_samples(name)
-            rows += [w.HTML(f'<b>{name}</b>' + ', no weights kept' * (png is None))] + ([w.Image(value=png, format='png')] if png else [])
+            if name not in samples_of: samples_of[name] = _samples_png(runs[name], n)
+            png = samples_of[name]
+            rows.append(w.HTML(f'<b>{name}</b>' + ', no weights kept' * (png is None)))
+            if png: rows.append(w.Image(value=png, format='png'))
         samples.children = rows
     for s in (choose, column): s.observe(show, 'value')
     show()

@@ -421,10 +421,16 @@ def test_diffusers():
 
 
 def test_scvi():
-    scvi = pytest.importorskip('scvi', reason='scvi-tools is not installed')
+    module = pytest.importorskip('scvi.module', reason='scvi-tools is not installed')
     torch.manual_seed(0)
-    module = scvi.module.VAE(n_input=20, n_latent=3)
-    x = torch.poisson(torch.full((150, 20), 3.))
-    encode = lambda x: module.z_encoder(torch.log1p(x))
-    r = diagnose(images=x, encode=encode, decode=lambda z: torch.zeros(len(z), 20), progress=False, samples=4)
-    assert len(r.dict()['units']) == 3 and r.kind in KINDS
+    net, x = module.VAE(n_input=20, n_latent=3).eval(), torch.poisson(torch.full((150, 20), 3.))
+    library, batch = x.sum(1).log().mean(), lambda x: torch.zeros(len(x), 1)
+    encode = lambda x: net.inference(x, batch(x))  # a dict of z, qz, ql and library
+    decode = lambda z: net.generative(z, library.expand(len(z), 1), batch(z))['px']
+    r = diagnose(images=x, encode=encode, decode=decode, progress=False, samples=4)
+    d, qz = r.dict(), encode(x)['qz']
+    assert len(d['units']) == 3 and r.kind == 'collapsed' and d['likelihood']['name'] == 'ZeroInflatedNegativeBinomial of the decoder'
+    assert d['rate']['kl'] == pytest.approx(torch.distributions.kl_divergence(qz, Normal(0., 1.)).sum(1).mean().item(), rel=1e-3)
+    near(d['exchange'], 'mean', -decode(qz.loc).log_prob(x).sum(1).mean().item())
+    bare = diagnose(images=x, encode=lambda x: net.z_encoder(torch.log1p(x)), decode=decode, progress=False, samples=4)
+    assert bare.dict() == d | dict(model=bare.dict()['model'])

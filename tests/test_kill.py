@@ -53,7 +53,8 @@ def told(path):
 
 def assert_same(a, b):
     assert sorted(p.name for p in a.iterdir()) == sorted(p.name for p in b.iterdir())
-    for name in CHECKPOINTS: assert told(a/name) == told(b/name), name
+    for name in CHECKPOINTS:
+        if (a/name).exists(): assert told(a/name) == told(b/name), name  # there is none before the first
     for name in FILES: assert (a/name).read_bytes() == (b/name).read_bytes(), name
     assert rows(a) == rows(b) and results(a) == results(b)
 

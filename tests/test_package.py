@@ -60,9 +60,10 @@ ARROWS = {module: set(rooms.split()) for module, rooms in dict(
     losses='checks', metrics='checks', fetch='checks', machine='checks', storage='checks', batches='checks', plots='checks',
     information='metrics',
     models='losses', decoders='models', data='fetch', codes='models batches metrics machine',
-    objectives='models metrics', training='objectives codes storage data', diagnosis='codes information',
+    objectives='models metrics', training='objectives codes storage data', samples='codes information', diagnosis='samples',
     experiments='training diagnosis decoders', grid='experiments',
-    figures='experiments plots', widgets='experiments plots', paper='figures grid', bench='paper diagnosis', cli='bench', cli_diagnose='cli', cli_bench='cli bench').items()}
+    figures='experiments plots', widgets='experiments plots', paper='figures grid',
+    bench='paper diagnosis', cli='bench', cli_diagnose='cli', cli_bench='cli bench').items()}
 LATE = {('diagnosis', 'plots')}  # inside a function alone
 ANYBODY = {'_moved'}             # imports nothing, and names modules by strings when it is asked
 

@@ -15,6 +15,7 @@ from muvae.widgets import _model, _source, explorer, loss_explorer, plane_explor
 HEAD = '<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>widget</title>'
 PICTURE = "() => document.querySelector('.muvae canvas').toDataURL()"
 FRAMES = '() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(done))))'
+AT = "() => document.querySelector('.muvae').muvae.at()"
 WIDE = '() => document.documentElement.scrollWidth > innerWidth'
 
 
@@ -123,6 +124,22 @@ def test_a_slider_moves_the_picture(visit):
     page.wait_for_function(f'() => ({PICTURE})() !== {start!r}')
 
 
+def test_it_starts_at_an_image(visit):
+    "Where images have names the sliders begin, and are reset to, the code of the first: the mean code may decode to a blob"
+    torch.manual_seed(0)
+    page = visit(explorer(ConvVAE(latent_dim=3), images=torch.rand(40, 1, 28, 28), classes=['left', 'right']*20))
+    at = "() => { const {code, models} = document.querySelector('.muvae').muvae; return [code(models[0]), models[0].starts.left]; }"
+    code, left = page.evaluate(at)
+    assert code == left and page.locator('.muvae select').input_value() == 'left'
+    start = picture(page)
+    page.get_by_role('button', name='Random sample').click()
+    page.wait_for_function(f'() => ({PICTURE})() !== {start!r}')
+    page.get_by_role('button', name='Reset').click()
+    page.wait_for_function(f'() => ({PICTURE})() === {start!r}')
+    page.locator('.muvae select').select_option('')
+    page.wait_for_function(f'() => ({PICTURE})() !== {start!r}')
+
+
 def test_a_touch_moves_the_slider(visit):
     page = visit(explorer(ConvVAE(latent_dim=3)), width=390)
     before, box = picture(page), page.locator('.muvae input[type=range]').nth(1).bounding_box()
@@ -195,6 +212,39 @@ def test_the_plane(visit):
     assert len(seen) == 8
 
 
+SPY = """<script>window.said = [];
+const write = CanvasRenderingContext2D.prototype.fillText;
+CanvasRenderingContext2D.prototype.fillText = function (text, x, y) { said.push([text, x, y]); write.call(this, text, x, y); };
+</script>"""
+
+
+def test_the_plane_has_all_its_ticks(visit):
+    page = visit(SPY + plane_explorer(ToyVAE(clip=3.), torch.randn(50, 2)))
+    said, side = page.evaluate('() => said'), page.locator('.mv-plane').bounding_box()['width']
+    for t in '−4', '−2', '0', '2', '4':
+        assert any(text == t and y > side - 10 for text, _, y in said) and any(text == t and x < 12 for text, x, _ in said), t
+
+
+def test_a_swipe_on_the_plane_scrolls_the_page(visit):
+    page = visit('<p style="height: 400px">above</p>' + plane_explorer(ToyVAE(clip=3.), torch.randn(50, 2))
+                 + '<p style="height: 2000px">below</p>', width=390)
+    start, box, cdp = page.evaluate(AT), page.locator('.mv-plane').bounding_box(), page.context.new_cdp_session(page)
+    def touch(kind, *points): cdp.send('Input.dispatchTouchEvent', dict(type=kind, touchPoints=points))
+    def swipe(dx, dy):
+        x, y = box['x'] + box['width']/2, box['y'] + 200
+        touch('touchStart', dict(x=x, y=y))
+        for i in range(1, 11):
+            touch('touchMove', dict(x=x + dx*i/10, y=y + dy*i/10))
+            page.wait_for_timeout(20)
+        touch('touchEnd')
+        page.wait_for_timeout(100)
+    swipe(-80, 0)
+    moved = page.evaluate(AT)
+    assert page.evaluate('() => scrollY') == 0 and moved != start
+    swipe(0, -150)
+    assert page.evaluate('() => scrollY') > 100 and page.evaluate(AT) == moved
+
+
 def test_the_losses_are_muvaes(visit):
     torch.manual_seed(0)
     page = visit(loss_explorer())
@@ -214,7 +264,11 @@ def test_the_losses_are_muvaes(visit):
     assert picture(page) != before
     page.locator('[data-reading=literal]').click()
     page.evaluate(FRAMES)
-    assert 'without end' in words.nth(1).text_content()
+    assert 'pushed down without end' in words.nth(1).text_content()
+    page.locator('[data-reading=neg]').click()
+    page.evaluate(FRAMES)
+    assert 'pulled up without end' in words.nth(1).text_content()
+    assert page.locator('.mv-pair b').nth(1).text_content().startswith('|Σμ| − log σ² = ')
     box = page.locator('.mv-surface').nth(0).bounding_box()
     page.mouse.click(box['x'] + box['width']/2, box['y'] + box['height']/3)  # the origin: μ = 0, log σ² = 0
     page.evaluate(FRAMES)

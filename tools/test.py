@@ -93,7 +93,7 @@ def main():
     shapes.install()
     if sys.platform == 'linux':  # torch._dynamo: the first optimiser imports it
         import ipywidgets, matplotlib.pyplot, nbdev.test, pytest, sklearn.datasets, torch._dynamo, torchvision  # noqa: F401
-        from muvae.training import keep_large_blocks
+        from muvae.machine import keep_large_blocks
         keep_large_blocks()  # a tenth of the time of what trains or encodes
     files = [*(root/'tests').glob('test_*.py'), *(root/'nbs').glob('*.ipynb')]
     waiting = sorted(files, key=lambda f: (LONG.index(f.stem) if f.stem in LONG else len(LONG), f.name), reverse=True)

@@ -80,7 +80,9 @@ function explorer(root, spec) {
   const {models, latent, reach} = spec, many = models.length > 1, body = h('div', {class: many ? 'mv-many' : 'mv-one'});
   root.append(body);
   const steps = new Array(latent).fill(0);  // in units of each model's own spread
-  for (const m of models) m.from = m.base = m.mean;  // where the sliders' middle lies: the mean code, or an image's
+  // Where the sliders' middle lies: an image's code, or the mean code, which may decode to a blob; first that of the first image
+  const names = Object.keys(models[0].starts || {}), first = names[0] || '', place = (m, name) => (m.starts || {})[name] || m.mean;
+  for (const m of models) m.from = m.base = place(m, first);
   let gone = 1;  // of the way from the old middle to the new
   const middle = (m, i) => gone < 1 ? m.from[i] + gone * (m.base[i] - m.from[i]) : m.base[i];
   const code = m => steps.map((s, i) => middle(m, i) + s * m.spread[i]);
@@ -135,7 +137,7 @@ function explorer(root, spec) {
     return gone < 1;
   });
   function startFrom(name) {
-    for (const m of models) [m.from, m.base] = [steps.map((_, i) => middle(m, i) + steps[i] * m.spread[i]), (m.starts || {})[name] || m.mean];
+    for (const m of models) [m.from, m.base] = [steps.map((_, i) => middle(m, i) + steps[i] * m.spread[i]), place(m, name)];
     sliders.forEach((s, i) => { steps[i] = 0; s.set(0); });
     begun = window.matchMedia && matchMedia('(prefers-reduced-motion: reduce)').matches ? -1e9 : performance.now();
     gone = 0;
@@ -146,10 +148,10 @@ function explorer(root, spec) {
 
   const buttons = h('div', {class: 'mv-buttons'},
     h('button', {type: 'button', onclick: () => { startFrom(select.value = ''); jump(gauss); }}, 'Random sample'),
-    h('button', {type: 'button', onclick: () => startFrom(select.value = '')}, 'Reset'));
-  const names = Object.keys(models[0].starts || {});
+    h('button', {type: 'button', onclick: () => startFrom(select.value = first)}, 'Reset'));
   const select = h('select', {'aria-label': 'start from', onchange: () => startFrom(select.value)}, h('option', {value: ''}, 'the mean code'),
     ...names.map(n => h('option', {value: n}, n)));
+  select.value = first;
   if (names.length) buttons.prepend(h('label', {class: 'mv-select'}, 'Start from ', select));
   if (many) {
     const choose = h('div', {class: 'mv-buttons', role: 'group', 'aria-label': 'models shown'});

@@ -96,7 +96,7 @@ function loss(root, spec) {
       }
     }
     for (const [color, r] of [['#fff', 6.5], ['#111', 4.5]]) { g.fillStyle = color; g.beginPath(); g.arc(x, y, r, 0, 7); g.fill(); }
-    map.title.textContent = `${map.bounded ? `|Σμ| + ${FORMULA[state.reading]}` : s.beta === 1 ? 'KL' : `${s.beta.toFixed(1)} · KL`} = ${plain(value)}`;
+    map.title.textContent = `${map.bounded ? `|Σμ| + ${FORMULA[state.reading]}`.replace('+ −', '− ') : s.beta === 1 ? 'KL' : `${s.beta.toFixed(1)} · KL`} = ${plain(value)}`;
     map.words.textContent = map.bounded ? sayMu(dm, dv) : sayKL(dm, dv);
     map.canvas.setAttribute('aria-label', `${map.title.textContent}. ${map.words.textContent}`);
   }

@@ -54,7 +54,7 @@ function plane(root, spec) {
       for (const t of spec.ticks) {
         d.globalAlpha = .75;
         d.fillText(plain(t, 0), px(t), side - 8);
-        if (t !== spec.ticks[0]) d.fillText(plain(t, 0), 10, py(t));
+        if (py(t) < side - 18) d.fillText(plain(t, 0), 10, py(t));  // lower down it would lie on the numbers of the other axis
       }
       if (bound < Infinity) {
         d.globalAlpha = 1;
@@ -86,8 +86,11 @@ function plane(root, spec) {
     const box = map.getBoundingClientRect();
     move(((e.clientX - box.left) / box.width * 2 - 1) * R, (1 - (e.clientY - box.top) / box.height * 2) * R);
   };
+  // A finger that moves up or down scrolls the page: the browser takes it away, and the point goes back to where it was
+  let before = z;
   map.addEventListener('pointermove', e => { if (e.pointerType === 'mouse' || e.buttons) follow(e); });
-  map.addEventListener('pointerdown', e => { map.setPointerCapture(e.pointerId); follow(e); });
+  map.addEventListener('pointerdown', e => { before = z; map.setPointerCapture(e.pointerId); follow(e); });
+  map.addEventListener('pointercancel', () => move(...before));
   map.addEventListener('keydown', e => {
     const step = (e.shiftKey ? 5 : 1) * R / 50, way = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1]}[e.key];
     if (way) move(z[0] + step * way[0], z[1] + step * way[1]);
