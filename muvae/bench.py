@@ -73,7 +73,7 @@ def held_out(
     d = diagnose(run.model(), load(run.config.dataset, 'test')[0], progress=False).dict()
     e, i, u = d['exchange'], d['information'], d['units']
     found = dict(test_nll=e['own'], test_nll_exchanged=e['other'],
-                 test_information={k: i[k] for k in ('low', 'high', 'ceiling')}, test_kl=d['rate']['kl'],
+                 test_information={k: i[k] for k in ('low', 'high', 'ceiling')}, test_kl=(d['rate'] or {}).get('kl'),
                  test_active_units=sum(o['variance'] > .01 for o in u), test_mmd2=d['prior']['mmd2'],
                  kind=d['kind'], verdict=d['verdict'])
     kept = run.results | found
@@ -85,7 +85,7 @@ def held_out(
 BENCH_COLUMNS = dict(test_nll='NLL', test_nll_exchanged="with another's z", test_kl='KL', low='information',
                      test_active_units='active', test_mmd2='MMD²')
 
-# %% ../nbs/29_bench.ipynb #e8538067
+# %% ../nbs/29_bench.ipynb #5c0b9ec6
 def bench_table(
     runs,       # measured runs of one study
 ) -> str:       # lines
@@ -95,7 +95,9 @@ def bench_table(
         found = r.results | dict(low=r.results['test_information']['low'])
         groups.setdefault(r.folder.parent.name, []).append(found)
     def text(rs, key):
-        mean, std = mean_std([r[key] for r in rs])
+        values = [r[key] for r in rs]
+        if None in values: return '–'
+        mean, std = mean_std(values)
         return f'{mean:.2f}' if std is None else f'{mean:.2f} ± {std:.2f}'
     rows = [[name, *(text(rs, k) for k in BENCH_COLUMNS), str(len(rs)), ', '.join(dict.fromkeys(r['kind'] for r in rs))]
             for name, rs in groups.items()]
