@@ -7,6 +7,7 @@ __all__ = ['muvae_diagnose']
 
 # %% ../nbs/27_cli_diagnose.ipynb #1320729f
 import importlib, sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from fastcore.script import Param
@@ -80,6 +81,8 @@ def muvae_diagnose(
     from muvae.information import some
     from muvae.machine import pick_device
     if bool(run) == bool(model): raise ValueError('name a run, or give --model, --weights and --data')
+    if quality and find_spec('torchmetrics') is None:
+        raise ValueError("`quality` needs torchmetrics: pip install 'muvae[samples]'")
     if model and not data: raise ValueError('`data` should say which images, file.npz or mnist, with --model')
     net, set_, beta = _of_run(run, beta) if run else (_made(model, weights), data, beta)
     x, y = _images(data or set_)
