@@ -21,7 +21,7 @@ PRECISION ?= float32
 OUT       ?= runs
 FLAGS     ?=
 
-.PHONY: help run test docs docs-preview test-browser bench bench-processes bench-scaling export lint check keep pictures dist
+.PHONY: help run test docs docs-preview test-browser bench bench-processes bench-scaling export lint check keep features pictures dist
 help:
 	@echo 'make run     train VAE, β-VAE and both μ-VAEs and print Table 1; up to 10 minutes on 2 cores, set-up included'
 	@echo '             make run EPOCHS=50 SEEDS=5 DATASET=mnist,fashion_mnist   asks for the full thing'
@@ -32,6 +32,7 @@ help:
 	@echo 'make bench-processes   whole epochs, a process each, about 12 minutes on 2 idle cores; FLAGS=--quick: 5'
 	@echo 'make bench-scaling   time against number of models, batch size, latent size; about 5 minutes'
 	@echo 'make keep    finished runs in $(OUT) to package data'
+	@echo 'make features   the network that judges samples, trained anew; a few minutes on one core'
 	@echo 'make pictures   the pictures of the front page and of links to the site, drawn again'
 	@echo 'make export  notebooks to package and README, notebooks cleaned'
 	@echo 'make lint    what is wrong in the Python files, by ruff; not what is ugly'
@@ -93,6 +94,9 @@ bench-scaling: $(VENV)/.package
 
 keep: $(VENV)/.package
 	@$(BIN)/python tools/keep.py '$(OUT)'
+
+features: $(VENV)/.package
+	@$(BIN)/python tools/features.py
 
 pictures: $(VENV)/.browser
 	@bash tools/chromium.sh

@@ -7,6 +7,7 @@ __all__ = ['muvae_diagnose']
 
 # %% ../nbs/27_cli_diagnose.ipynb #1320729f
 import importlib, sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from fastcore.script import Param
@@ -37,10 +38,10 @@ def _load(model, file):
     except RuntimeError as e: raise ValueError(f'`weights` do not fit the model: {e}') from None
 
 # %% ../nbs/27_cli_diagnose.ipynb #65043d61
-def _images(data):
+def _images(data, split='test'):
     "Images and labels of a set's name or of an .npz file"
     from muvae.data import CLASSES, load
-    if data in CLASSES: return load(data, 'test')
+    if data in CLASSES: return load(data, split)
     if Path(data).is_dir():
         raise ValueError(f'`data`: folders of pictures are not read yet; put the images of {data!r} into a file.npz')
     if not Path(data).is_file():
@@ -71,6 +72,7 @@ def muvae_diagnose(
     second:str='logvar',       # what the second of the encoder's pair is: logvar, std or var
     beta:float=None,           # weight of the KL in training, if known
     seed:int=0,                # of everything that is drawn
+    quality:bool=False,        # judge samples too: 28×28 grey images, and the extra muvae[samples]
     device:str='auto',         # auto (a GPU if there is one), cpu or cuda
     out:str=None,              # a file for the page, such as report.html
 ):
@@ -79,12 +81,15 @@ def muvae_diagnose(
     from muvae.information import some
     from muvae.machine import pick_device
     if bool(run) == bool(model): raise ValueError('name a run, or give --model, --weights and --data')
+    if quality and find_spec('torchmetrics') is None:
+        raise ValueError("`quality` needs torchmetrics: pip install 'muvae[samples]'")
     if model and not data: raise ValueError('`data` should say which images, file.npz or mnist, with --model')
     net, set_, beta = _of_run(run, beta) if run else (_made(model, weights), data, beta)
     x, y = _images(data or set_)
     rows = some(len(x), images or len(x), seed)
+    if quality and run: quality = _images(set_, 'train')[0]  # copies are sought among these
     report = diagnose(net.to(pick_device(device)), x[rows], None if y is None else y[rows],
-                      likelihood=likelihood, second=second,
+                      likelihood=likelihood, second=second, quality=quality,
                       beta=beta, seed=seed, name=run or model, progress=sys.stderr.isatty())
     print(report)
     if out: report.html(out), print(f'\npage: {out}')

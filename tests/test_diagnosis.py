@@ -397,6 +397,22 @@ def test_the_images_kept_are_a_random_part():
     assert len(kept[1]) == 50 and 150 < kept[1].mean() < 450 and kept[1].max() > 400
 
 
+def test_samples_are_judged_when_asked():
+    pytest.importorskip('torchmetrics', reason='torchmetrics is not installed: pip install "muvae[samples]"')
+    g = torch.Generator().manual_seed(0)
+    x, known = torch.rand(400, 1, 28, 28, generator=g), torch.rand(50, 1, 28, 28, generator=g)
+    encode = lambda x: (x.flatten(1)[:, :3] - .5, torch.full((len(x), 3), -6.))
+    decode = lambda z: known[(z[:, 0] > 0).long()]  # gives back two of the training images
+    r = diagnose(images=x, encode=encode, decode=decode, quality=known, progress=False, samples=2)
+    q = r.dict()['quality']
+    assert q['n'] == 200 and (q['samples']['copies'], q['images']['copies']) == (1, 0) and q['samples']['distance'] == 0
+    assert q['samples']['fid'] > 5*q['images']['fid'] and q['samples']['recall'] < .05 < .3 < q['images']['recall']
+    assert 'copies' in str(r) and 'nearest training image' in r.html() and any('200 samples' in n for n in r.dict()['notes'])
+    plain = diagnose(images=x, encode=encode, decode=decode, progress=False, samples=2).dict()
+    assert plain['quality'] is None and plain['exchange'] == r.dict()['exchange'] and plain['kind'] == r.kind
+    with pytest.raises(ValueError, match='28×28 grey images'): seen(Toy(), quality=True)
+
+
 def test_pythae():
     pytest.importorskip('pythae', reason='pythae is not installed: pip install "muvae[bench]"')
     from pythae.models import AE, VAE, AEConfig, VAEConfig
