@@ -19,18 +19,18 @@ from .storage import write_text_atomic
 
 # %% ../nbs/29_bench.ipynb #c8dc76fd
 WORDS = {
-    'lm':        dict(objective='vae', net='blind=1'),                                     # the decoder gets no z
-    'vae':       dict(objective='vae'),                                                    # the ELBO
+    'lm':        dict(objective='vae', net='blind=1'),                             # the decoder gets no z
+    'vae':       dict(objective='vae'),                                            # the ELBO
     'beta0.25':  dict(objective='beta', beta=.25),
-    'anneal':    dict(objective='beta', beta=1., knobs='beta=linear(0,1,1250)'),           # Bowman et al. 2015; half the steps
-    'cycle':     dict(objective='beta', beta=1., knobs='beta=cyclical(0,1,624)'),          # Fu et al. 2019: four cycles
-    'free':      dict(objective='free', knobs='floor=0.25'),                               # nats a unit: 8 in all
-    'mmd':       dict(objective='mmd'),                                                    # Zhao et al. 2017: α = 1, λ = 100
-    'worddrop':  dict(objective='vae', net='word_dropout=0.5'),                            # Bowman et al. 2015
-    'skip':      dict(objective='vae', net='skip=1'),                                      # Dieng et al. 2018
-    'mu3':       dict(objective='mu'),                                                     # eq. (6), our default reading
+    'anneal':    dict(objective='beta', beta=1., knobs='beta=linear(0,1,1250)'),   # Bowman et al. 2015; half the steps
+    'cycle':     dict(objective='beta', beta=1., knobs='beta=cyclical(0,1,624)'),  # Fu et al. 2019: four cycles
+    'free':      dict(objective='free', knobs='floor=0.25'),                       # nats a unit: 8 in all
+    'mmd':       dict(objective='mmd'),                                            # Zhao et al. 2017: α = 1, λ = 100
+    'worddrop':  dict(objective='vae', net='word_dropout=0.5'),                    # Bowman et al. 2015
+    'skip':      dict(objective='vae', net='skip=1'),                              # Dieng et al. 2018
+    'mu3':       dict(objective='mu'),                                             # eq. (6), our default reading
     'mu3-kl':    dict(objective='mu', logvar='kl'),
-    'mu3-apart': dict(objective='mu', net='apart=1'),                                      # abs, and log σ² moves its head alone
+    'mu3-apart': dict(objective='mu', net='apart=1'),                              # abs; log σ² moves its head alone
     'mu3-expm1': dict(objective='mu', logvar='expm1'),
     'mu3-abs_sum': dict(objective='mu', logvar='abs_sum'),
     'ae':        dict(objective='ae'),
@@ -38,8 +38,13 @@ WORDS = {
 
 # %% ../nbs/29_bench.ipynb #bfaf3f5c
 STUDIES = dict(words=(dict(dataset='glosses', model='text', images=20_000, epochs=8), WORDS))
-QUICK = dict(words=(dict(dataset='glosses', model='text', images=8_000, epochs=4, net='hidden=128', latent=16), ('vae', 'mu3-kl')))
 
+# %% ../nbs/29_bench.ipynb #1d822bd2
+QUICK = dict(words=(
+    dict(dataset='glosses', model='text', images=8_000, epochs=4, net='hidden=128', latent=16),
+    ('vae', 'mu3-kl')))
+
+# %% ../nbs/29_bench.ipynb #f3b22db3
 def study(
     name,            # a key of `STUDIES`
     remedies=None,   # names of some of its remedies; None: all
@@ -56,7 +61,8 @@ def study(
         net = ', '.join(filter(None, (base.get('net', ''), known[r].get('net', ''))))
         return Config(**base | known[r] | dict(net=net), seed=seed, device=device)
     place = f'{name}-quick' if quick else name
-    return {Path(place)/r/f'seed{s}': config(r, s) for s in range(check_count('seeds', seeds)) for r in remedies or known}
+    numbers = range(check_count('seeds', seeds))
+    return {Path(place)/r/f'seed{s}': config(r, s) for s in numbers for r in remedies or known}
 
 # %% ../nbs/29_bench.ipynb #a08591b5
 def held_out(
@@ -66,26 +72,32 @@ def held_out(
     if 'test_nll' in run.results: return run.results
     d = diagnose(run.model(), load(run.config.dataset, 'test')[0], progress=False).dict()
     e, i, u = d['exchange'], d['information'], d['units']
-    found = dict(test_nll=e['own'], test_nll_exchanged=e['other'], test_information={k: i[k] for k in ('low', 'high', 'ceiling')},
-                 test_kl=d['rate']['kl'], test_active_units=sum(o['variance'] > .01 for o in u), test_mmd2=d['prior']['mmd2'],
+    found = dict(test_nll=e['own'], test_nll_exchanged=e['other'],
+                 test_information={k: i[k] for k in ('low', 'high', 'ceiling')}, test_kl=(d['rate'] or {}).get('kl'),
+                 test_active_units=sum(o['variance'] > .01 for o in u), test_mmd2=d['prior']['mmd2'],
                  kind=d['kind'], verdict=d['verdict'])
-    kept = run.results | {k: found[k] for k in found }
+    kept = run.results | found
     write_text_atomic(run.folder/'results.json', json.dumps(kept, indent=1) + '\n')
     run.__dict__.pop('results', None)
     return kept
 
 # %% ../nbs/29_bench.ipynb #463e306f
-BENCH_COLUMNS = dict(test_nll='NLL', test_nll_exchanged="with another's z", test_kl='KL', low='information', test_active_units='active',
-                     test_mmd2='MMD²')
+BENCH_COLUMNS = dict(test_nll='NLL', test_nll_exchanged="with another's z", test_kl='KL', low='information',
+                     test_active_units='active', test_mmd2='MMD²')
 
+# %% ../nbs/29_bench.ipynb #5c0b9ec6
 def bench_table(
     runs,       # measured runs of one study
 ) -> str:       # lines
     "A row for each remedy of `runs`: mean ± std over its seeds in nats, how many seeds, and the kinds of verdict"
     groups = {}
-    for r in runs: groups.setdefault(r.folder.parent.name, []).append(r.results | dict(low=r.results['test_information']['low']))
+    for r in runs:
+        found = r.results | dict(low=r.results['test_information']['low'])
+        groups.setdefault(r.folder.parent.name, []).append(found)
     def text(rs, key):
-        mean, std = mean_std([r[key] for r in rs])
+        values = [r[key] for r in rs]
+        if None in values: return '–'
+        mean, std = mean_std(values)
         return f'{mean:.2f}' if std is None else f'{mean:.2f} ± {std:.2f}'
     rows = [[name, *(text(rs, k) for k in BENCH_COLUMNS), str(len(rs)), ', '.join(dict.fromkeys(r['kind'] for r in rs))]
             for name, rs in groups.items()]

@@ -70,7 +70,8 @@ def _check_share(name, p):
 
 @patch
 def extra_repr(self:SeesEarlier):
-    return ', '.join(f'{k}={getattr(self, k)}' for k in ('shape', 'latent_dim', 'clip', 'deterministic', 'blind', 'apart'))
+    names = 'shape', 'latent_dim', 'clip', 'deterministic', 'blind', 'apart'
+    return ', '.join(f'{k}={getattr(self, k)}' for k in names)
 
 @patch
 def _told(self:SeesEarlier, z, x=None):
@@ -92,6 +93,7 @@ def _draw(self:SeesEarlier, n, sigma, generator):
 # %% ../nbs/28_decoders.ipynb #63ef7f16
 Rows = Int[Tensor, "batch length"]  # words: 0 padding, 1 begin, 2 end, 3 unknown
 
+# %% ../nbs/28_decoders.ipynb #55ad2131
 class TextVAE(SeesEarlier):
     "LSTM to LSTM: rows of `length` words of a `vocab` → `latent_dim` codes → words, each told those before it"
     def __init__(self,
@@ -125,6 +127,7 @@ def _check_words(x):
     want = 'rows of whole numbers, shape (batch, 2 or more), and not empty'
     raise ValueError(f'`x` should be {want}, got {tuple(x.shape)} {x.dtype}')
 
+# %% ../nbs/28_decoders.ipynb #63b6c75c
 @patch
 def _features(self:TextVAE, x):
     x = _check_words(x)
@@ -138,12 +141,14 @@ def _start(self:TextVAE, z):
     c = self.state(z)[None]
     return c.tanh(), c
 
+# %% ../nbs/28_decoders.ipynb #34769ee6
 @patch
 def _states(self:TextVAE, words, z, start):
     "The decoder's states after each of `words`, and the last with its cell"
     to_all = z[:, None].expand(-1, words.shape[1], -1)
     return self.decoder(torch.cat([self.dropout(self.writes(words)), to_all], -1), start)
 
+# %% ../nbs/28_decoders.ipynb #5f88c4a3
 @patch
 def _to_words(self:TextVAE, h, z):
     h = self.dropout(h)
@@ -158,6 +163,7 @@ def _given(self:TextVAE, x):
     hit = torch.rand(words.shape, device=x.device) < self.word_dropout
     return torch.where(hit & (words > 2), 3, words)
 
+# %% ../nbs/28_decoders.ipynb #d16d5cf0
 @patch
 def _score(self:TextVAE, z, x):
     x, z = _check_words(x), self._told(z, x)
@@ -168,6 +174,7 @@ def _score(self:TextVAE, z, x):
     recon = x.index_put((row, place + 1), logits.detach().argmax(-1) + 2)
     return recon, nll.new_zeros(x[:, 1:].shape).index_put((row, place), nll).sum(1)
 
+# %% ../nbs/28_decoders.ipynb #5a34d60f
 @patch
 def word_logits(self:TextVAE,
     z: Latent,    # codes, (batch, latent)
@@ -192,9 +199,11 @@ def _write(self:TextVAE, z, pick):
         words = torch.where(ended, 0, pick(self._to_words(h[:, 0], z)) + 2)
     return torch.cat(row, 1)
 
+# %% ../nbs/28_decoders.ipynb #f5119747
 @patch
 def _likeliest(self:TextVAE, logits): return logits.argmax(-1, keepdim=True)
 
+# %% ../nbs/28_decoders.ipynb #798be040
 @patch
 def _drawn(self:TextVAE, logits, generator): return logits.softmax(-1).multinomial(1, generator=generator)
 
@@ -256,6 +265,7 @@ def _n_layers(receptive, kernel):
     if rest: raise ValueError(f'`receptive` should be a multiple of {kernel - 1}, plus 1, got {receptive}')
     return n
 
+# %% ../nbs/28_decoders.ipynb #6f371752
 def _check_shape(shape):
     if len(shape) == 3 and shape[0] == 1: return 1, *(check_count('image_shape', n) for n in shape[1:])
     raise ValueError(f'`image_shape` should be (1, height, width), got {tuple(shape)}')
@@ -272,9 +282,11 @@ def _features(self:PixelVAE, x):
     self._check_pixels(x)
     return self.encoder(x)
 
+# %% ../nbs/28_decoders.ipynb #578fee17
 @patch
 def _map(self:PixelVAE, z): return self.to_map(z)[..., :self.shape[1], :self.shape[2]]
 
+# %% ../nbs/28_decoders.ipynb #63ced07d
 @patch
 def _to_pixels(self:PixelVAE, x, said):
     "Logits of all pixels of `x`, or of a cut from it, with z's map `said` cut likewise"
@@ -284,6 +296,7 @@ def _to_pixels(self:PixelVAE, x, said):
         seen = self.act(h)
     return f32(self.out(self.act(h)))
 
+# %% ../nbs/28_decoders.ipynb #aa645c9f
 @patch
 def pixel_logits(self:PixelVAE,
     z: Latent,    # codes, (batch, latent)
@@ -293,6 +306,7 @@ def pixel_logits(self:PixelVAE,
     self._check_pixels(x)
     return self._to_pixels(x, self._map(self._told(z, x)))
 
+# %% ../nbs/28_decoders.ipynb #9d520099
 @patch
 def _score(self:PixelVAE, z, x):
     logits = self.pixel_logits(z, x)
@@ -312,8 +326,10 @@ def _write(self:PixelVAE, z, pick):
         x[:, 0, i, j] = pick(self._to_pixels(x[field], said[field])[:, 0, i - top, j - left]).to(x.dtype)
     return x
 
+# %% ../nbs/28_decoders.ipynb #91ba14eb
 @patch
 def _likeliest(self:PixelVAE, logits): return logits > 0
 
+# %% ../nbs/28_decoders.ipynb #60ea16cd
 @patch
 def _drawn(self:PixelVAE, logits, generator): return torch.bernoulli(logits.sigmoid(), generator=generator)
