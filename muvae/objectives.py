@@ -48,7 +48,7 @@ class linear:
     "`start` to `end` in a straight line `over` so many steps, then `end` (Bowman et al. 2015, Sønderby et al. 2016)"
     start: float  # at step 0
     end: float    # from step `over` on
-    over: int     # steps
+    over: float   # steps
     def __post_init__(self): check_number('over', self.over)
     def __call__(self, step): return self.start + (self.end - self.start) * min(step / self.over, 1.)
 
@@ -58,7 +58,7 @@ class cyclical:
     "`start` to `end` again and again: cycles of `over` steps, rising for the part `rising`, then flat (Fu et al. 2019)"
     start: float        # at the beginning of each cycle
     end: float          # from the part `rising` of a cycle on
-    over: int           # steps of a cycle; the paper has four cycles in a training
+    over: float         # steps of a cycle; the paper has four cycles in a training
     rising: float = .5  # of a cycle, in (0, 1]
     def __post_init__(self):
         check_number('over', self.over)
