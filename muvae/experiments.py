@@ -8,6 +8,7 @@ __all__ = ['ROWS', 'MODELS', 'LATENT', 'RATE', 'Config', 'make_objective', 'make
 
 # %% ../nbs/13_experiments.ipynb #5a00de9b
 import json, math
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timezone
 from functools import cached_property, partial
@@ -315,11 +316,12 @@ def run(
     _refuse_longer(out)
     data, test = training_set(config), load(config.dataset, 'test')
     if config.precision == 'auto': config, auto = _choose(config, *data, progress)
-    _start(out, config, auto)
     model, loss = make_model(config), make_objective(config)
     settings = {k: getattr(config, k) for k in ('epochs', 'lr', 'seed', 'device', 'precision')}
-    rows, classifier = train(model, *data, loss=loss, test=test, batch_size=config.batch, **settings,
-                             regularizer=_regularizer(config), folder=out, progress=progress)
+    with _put_back(out):
+        _start(out, config, auto)
+        rows, classifier = train(model, *data, loss=loss, test=test, batch_size=config.batch, **settings,
+                                 regularizer=_regularizer(config), folder=out, progress=progress)
     return _finish(out, config, model.eval(), classifier.cpu().eval(), test[0], rows)
 
 # %% ../nbs/13_experiments.ipynb #2ce2f37a
@@ -328,6 +330,16 @@ def _refuse_longer(out):
     if not (shorter := _results(out)) or (out/'checkpoint.safetensors').exists(): return
     raise ValueError(f'{out} holds a finished run of {shorter["epochs"]} epochs without its checkpoint, '
                      'so it cannot be made longer; choose another folder or delete this one')
+
+@contextmanager
+def _put_back(out):
+    "If what stands inside is refused, config.json and results.json of `out` are what they were"
+    files = [out/f for f in ('config.json', 'results.json') if (out/f).exists()]
+    before = {f: f.read_text(encoding='utf-8') for f in files}
+    try: yield
+    except ValueError:
+        for f, text in before.items(): write_text_atomic(f, text)
+        raise
 
 def _start(out, config, auto=None):
     "Write config.json; a run that goes on keeps where it started, and notes where it goes on if that is elsewhere"
