@@ -36,9 +36,9 @@ class SeesEarlier(nn.Module):
         n_features: int,              # width of what `_features` gives
         latent_dim: int,              # size of the code
         clip: float | None = None,    # factor of eq. (5), or None: no clipping
-        deterministic: bool = False,  # a plain autoencoder: z = mu, no noise
-        blind: bool = False,          # the decoder gets zeros for z
-        apart: bool = False,          # the head of log σ² sends no gradient to the encoder
+        deterministic: bool|int = False,  # a plain autoencoder: z = mu, no noise
+        blind: bool|int = False,      # the decoder gets zeros for z
+        apart: bool|int = False,      # the head of log σ² sends no gradient to the encoder
     ):
         super().__init__()
         self.latent_dim = check_count('latent_dim', latent_dim)
@@ -105,10 +105,10 @@ class TextVAE(SeesEarlier):
         clip: float | None = None,    # factor of eq. (5), or None: no clipping
         word_dropout: float = 0.,     # share of the decoder's input words made unknown, while training
         dropout: float = 0.,          # on the decoder's input vectors and on its output, while training
-        skip: bool = False,           # z into the output layer, too
-        deterministic: bool = False,  # a plain autoencoder: z = mu, no noise
-        blind: bool = False,          # the decoder gets zeros for z: a language model
-        apart: bool = False,          # the head of log σ² sends no gradient to the encoder
+        skip: bool|int = False,       # z into the output layer, too
+        deterministic: bool|int = False,  # a plain autoencoder: z = mu, no noise
+        blind: bool|int = False,      # the decoder gets zeros for z: a language model
+        apart: bool|int = False,      # the head of log σ² sends no gradient to the encoder
     ):
         super().__init__(hidden, latent_dim, clip, deterministic, blind, apart)
         self.vocab, self.shape, self.skip = check_count('vocab', vocab, 4), (check_count('length', length, 2),), skip
@@ -236,9 +236,9 @@ class PixelVAE(SeesEarlier):
         clip: float | None = None,    # factor of eq. (5), or None: no clipping
         channels: int = 32,           # of the masked layers and of z's map
         kernel: int = 3,              # width of a masked layer, odd
-        deterministic: bool = False,  # a plain autoencoder: z = mu, no noise
-        blind: bool = False,          # the decoder gets zeros for z
-        apart: bool = False,          # the head of log σ² sends no gradient to the encoder
+        deterministic: bool|int = False,  # a plain autoencoder: z = mu, no noise
+        blind: bool|int = False,      # the decoder gets zeros for z
+        apart: bool|int = False,      # the head of log σ² sends no gradient to the encoder
     ):
         layers = _n_layers(receptive, kernel)
         (_, H, W), C = _check_shape(image_shape), channels

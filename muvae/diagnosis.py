@@ -976,7 +976,7 @@ class Report:
 @delegates(Thresholds)
 def judge_codes(
     mu:Tensor,       # means of a whole data set, (N, latent)
-    logvar:Tensor,   # log σ², (N, latent); None: no noise
+    logvar:Tensor|None, # log σ², (N, latent); None: no noise
     seed:int=0,      # of the noise and of the rows
     **thresholds     # see `Thresholds`
 ) -> tuple:          # a kind of `KINDS` and a verdict in words

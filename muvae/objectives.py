@@ -230,6 +230,7 @@ def as_objective(
 
 # %% ../nbs/10_objectives.ipynb #d35b1e57
 _KNOWN = 'muvae', 'torch', 'numpy', 'builtins', 'functools', 'operator', 'math'
+_CHECKERS = 'jaxtyping', 'beartype', 'shapes'  # wrap a function to hold it against its annotations
 _PLAIN = bool, int, float, complex, str, bytes, torch.dtype, torch.device, np.generic
 
 def _short(data): return hashlib.blake2b(data, digest_size=6).hexdigest()
@@ -286,6 +287,7 @@ def _methods(o, name):
 
 def _function(f, name, nets, seen):
     "Lines for a function: where it comes from, its code, and all that it holds"
+    while hasattr(f, '__wrapped__') and f.__globals__.get('__name__', '').partition('.')[0] in _CHECKERS: f = f.__wrapped__
     known = f.__module__ and f.__module__.partition('.')[0] in _KNOWN
     if known and f.__name__ != '<lambda>': return [f'{name} {f.__qualname__}']
     held = {k: c.cell_contents for k, c in zip(f.__code__.co_freevars, f.__closure__ or ()) if c != types.CellType()}
