@@ -66,7 +66,7 @@ def study(
 
 # %% ../nbs/29_bench.ipynb #a08591b5
 def held_out(
-    run: Run,      # a finished run
+    run,           # a finished run
 ) -> dict:         # plain numbers
     "What `diagnose` finds of `run` on the test set; kept in its results.json"
     if 'test_nll' in run.results: return run.results

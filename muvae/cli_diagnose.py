@@ -9,6 +9,7 @@ __all__ = ['muvae_diagnose']
 import importlib, sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import no_type_check
 
 from fastcore.script import Param
 
@@ -61,6 +62,7 @@ def _from_npz(file):
     return torch.from_numpy(x), None if y is None else torch.from_numpy(y)
 
 # %% ../nbs/27_cli_diagnose.ipynb #c0fdcf91
+@no_type_check  # fastcore's Param is no type
 @command
 def muvae_diagnose(
     run:Param('a folder, or a run such as mnist/beta', str, opt=False, nargs='?', default=None)=None,

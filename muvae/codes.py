@@ -49,7 +49,7 @@ def as_code(
 # %% ../nbs/07_codes.ipynb #30fae091
 def as_out(
     said,   # what `model(x)` gave
-) -> Out:   # or a longer one of the model's own
+) -> tuple: # an `Out`, or a longer one of the model's own
     "`said` with names; a `ValueError` if it is not recon, mu, logvar, z or begins otherwise"
     if getattr(said, '_fields', ())[:4] == Out._fields: return said
     if isinstance(said, (tuple, list)) and not hasattr(said, '_fields') and len(said) == 4: return Out(*said)

@@ -222,7 +222,7 @@ class MaskedConv2d(nn.Conv2d):
         mask[-1, half + itself:] = 0
         self.register_buffer('mask', mask, persistent=False)
 
-    def forward(self, x: Images) -> Images:
+    def forward(self, x: Images) -> Tensor:
         h = F.conv2d(x, self.weight * self.mask, self.bias, padding=self.padding)
         return h[..., :x.shape[-2], :]  # padding below made rows too many
 

@@ -318,7 +318,7 @@ def describe(
 def _modules(o, seen):
     "The modules and parameters that `o` holds, at any depth"
     if id(o) in seen: return
-    seen.add(id(o))
+    seen[id(o)] = o  # kept, so that nothing else gets its number
     if isinstance(o, (nn_Module, torch.nn.Parameter)): yield o
     elif isinstance(o, partial): yield from _modules([o.func, o.args, o.keywords], seen)
     elif isinstance(o, (list, tuple, set)): yield from (m for v in o for m in _modules(v, seen))
@@ -337,7 +337,7 @@ def check_trained(
 ):
     "A `ValueError` if `objective` holds weights that want a gradient and are none of `nets`': nothing would train them"
     known = {id(p) for m in nets.values() for p in m.parameters()}
-    for m in _modules(objective, set()):
+    for m in _modules(objective, {}):
         for p in ([m] if isinstance(m, torch.nn.Parameter) else m.parameters()):
             if p.requires_grad and id(p) not in known:
                 raise ValueError(f'`loss` holds weights of its own, {tuple(p.shape)}, which nothing would train or '

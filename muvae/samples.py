@@ -48,7 +48,7 @@ def about_features() -> dict:
 
 # %% ../nbs/31_samples.ipynb #22cfbbd6
 def features(
-    images:Tensor,   # (N, 1, 28, 28) or (N, 28, 28) in [0, 1]
+    images,          # (N, 1, 28, 28) or (N, 28, 28) in [0, 1]
     net=None,        # images → (batch, features); None: `feature_net`
 ) -> Tensor:         # (N, features), float64
     "Features of `images`, a thousand at a time"
@@ -174,7 +174,7 @@ class Quality(NamedTuple):
 # %% ../nbs/31_samples.ipynb #439db6e7
 def quality(
     samples:Tensor,        # (n, 1, 28, 28) in [0, 1]
-    images:Tensor,         # (2n, 1, 28, 28) or more, real, which the model has not seen
+    images,                # (2n, 1, 28, 28) or more, real, which the model has not seen
     training:Tensor=None,  # images that it has seen, to look for copies
     seed:int=0,            # of the choice of images
     most:int=500,          # samples whose nearest neighbours are sought
