@@ -12,7 +12,7 @@ from pathlib import Path
 from .checks import check_choice, check_count
 from .data import load
 from .diagnosis import diagnose
-from .experiments import Config, Run
+from .experiments import Config
 from .grid import run_all
 from .paper import mean_std, text_table
 from .storage import write_text_atomic
