@@ -105,7 +105,7 @@ def _gunzip(data:bytes): return gzip.GzipFile(fileobj=io.BytesIO(data)).read(LIM
 def _from_folder(
     folder:Path, # holds the files, raw or as .gz
     files:list,  # the names wanted
-    tmp:Path,    # scratch space, not needed here
+    tmp:Path|None, # scratch space, not needed here
 ):
     "Yield (file, bytes) for each of `files` in `folder`"
     for f in files:
@@ -151,7 +151,7 @@ def _from_mirror(
     mirror:str,      # an address that ends in /
     resources:list,  # the (archive, md5) pairs of torchvision
     files:list,      # the names wanted
-    tmp:Path,        # scratch space, not needed here
+    tmp:Path|None, # scratch space, not needed here
 ):
     "Yield (file, bytes) for each of `files` from torchvision's `mirror`"
     archives = {a.removesuffix(".gz"): a for a, _ in resources}

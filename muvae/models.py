@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from .checks import as_tensor, check_choice, check_count, check_number, f32
-from .losses import Images, Latent, _pixels, clip_latent
+from .losses import Latent, _pixels, clip_latent
 
 # %% ../nbs/03_models.ipynb #4ef7351d
 class Out(NamedTuple):
@@ -106,23 +106,23 @@ class VAE(_ClipTravels):
         self.encoder, self.decoder, self.deterministic = encoder, decoder, deterministic
         self.mu, self.logvar = (nn.Linear(n_features, self.latent_dim) for _ in range(2))
 
-    def encode(self, x: Images) -> tuple[Latent, Latent]:
+    def encode(self, x: Tensor) -> tuple[Latent, Latent]:
         x = _check_batch(x, self.shape)
         h = self.encoder(_as_weights(self.encoder, x) if x.is_floating_point() else x)
         mu, logvar = f32(self.mu(h)), f32(self.logvar(h))
         return mu if self.clip is None else clip_latent(mu, self.clip), logvar  # eq. (5)
 
-    def decode(self, z: Latent) -> Images:
+    def decode(self, z: Latent) -> Tensor:
         z = _check_latent(z, self.latent_dim)
         return f32(self.decoder(_as_weights(self.decoder, z)))
 
-    def forward(self, x: Images) -> Out:
+    def forward(self, x: Tensor) -> Out:
         mu, logvar = self.encode(x)
         z = mu if self.deterministic else reparameterize(mu, logvar)
         return Out(self.decode(z), mu, logvar, z)
 
     @torch.no_grad()
-    def sample(self, n: int, sigma: float = 1.0) -> Images:
+    def sample(self, n: int, sigma: float = 1.0) -> Tensor:
         n, sigma, w = check_count('n', n), check_number('sigma', sigma, zero=True), self.mu.weight
         return self.decode(sigma * torch.randn(n, self.latent_dim, device=w.device, dtype=w.dtype))
 

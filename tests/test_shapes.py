@@ -18,7 +18,7 @@ def first(x:Rows, scale:float=1., name:str=None) -> Float[Tensor, 'batch']:
 def test_what_fits_passes(): assert first(torch.ones(2, 3), scale=2).tolist() == [2, 2]
 
 
-@pytest.mark.parametrize('args', [(torch.ones(2, 3, 4),), (torch.ones(2, 3, dtype=torch.int64),), (torch.ones(2, 3), torch.ones(1)),
+@pytest.mark.parametrize('args', [(torch.ones(2, 3, 4),), (torch.ones(2, 3, dtype=torch.int64),), (torch.ones(2, 3), torch.ones(2)),
                                   (torch.ones(2, 3), 1., 'returns its rows')])
 def test_what_an_annotation_excludes_is_found(args):
     with pytest.raises(TypeCheckError, match='first'): first(*args)

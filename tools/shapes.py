@@ -9,6 +9,8 @@ import dataclasses, functools, inspect, os
 from numbers import Integral, Real
 from typing import Optional
 
+import numpy as np
+
 
 def asked(): return os.environ.get('MUVAE_TYPECHECK', '0') not in ('', '0')
 
@@ -24,6 +26,12 @@ def lenient(signature):
     optional = [p.replace(annotation=Optional[p.annotation]) if p.default is None and p.annotation is not p.empty else p
                 for p in signature.parameters.values()]
     return signature.replace(parameters=optional)
+
+
+def taken(x):
+    "Whether `x` is what functions take besides what they say: arrays and lists for tensors, tensors of one element for numbers, masks"
+    import torch
+    return isinstance(x, (list, np.ndarray)) or isinstance(x, torch.Tensor) and (x.numel() == 1 or x.dtype == torch.bool)
 
 
 def patient(jaxtyped):
@@ -45,7 +53,8 @@ def patient(jaxtyped):
             if is_compiling(): return fn(*args, **kwargs)
             try: return checked(*args, **kwargs)
             except TypeCheckError as e: wrong = e
-            fn(*args, **kwargs)
+            given = fn(*args, **kwargs)
+            if any(map(taken, (*args, *kwargs.values()))): return given
             raise wrong
         return call
     return decorate
