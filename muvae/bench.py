@@ -82,7 +82,7 @@ def held_out(
     return kept
 
 # %% ../nbs/29_bench.ipynb #463e306f
-BENCH_COLUMNS = dict(test_nll='NLL', test_nll_exchanged="with another's z", test_kl='KL', low='information',
+BENCH_COLUMNS = dict(test_nll='NLL', test_nll_exchanged="another's z", test_kl='KL', low='information',
                      test_active_units='active', test_mmd2='MMD²')
 
 # %% ../nbs/29_bench.ipynb #5c0b9ec6
@@ -99,9 +99,9 @@ def bench_table(
         if None in values: return '–'
         mean, std = mean_std(values)
         return f'{mean:.2f}' if std is None else f'{mean:.2f} ± {std:.2f}'
-    rows = [[name, *(text(rs, k) for k in BENCH_COLUMNS), str(len(rs)), ', '.join(dict.fromkeys(r['kind'] for r in rs))]
-            for name, rs in groups.items()]
-    return text_table(['remedy', *BENCH_COLUMNS.values(), 'seeds', 'verdict'], rows)
+    def kinds(rs): return ', '.join(dict.fromkeys(r['kind'] for r in rs))
+    rows = [[name, kinds(rs), str(len(rs)), *(text(rs, k) for k in BENCH_COLUMNS)] for name, rs in groups.items()]
+    return text_table(['remedy', 'verdict', 'seeds', *BENCH_COLUMNS.values()], rows)
 
 # %% ../nbs/29_bench.ipynb #1cc2a022
 def bench(
